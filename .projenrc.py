@@ -1,0 +1,86 @@
+"""The whole project definition: `make synth` turns it into package.json, tasks, workflows and the rest."""
+
+from projen import DependencyType
+from projen.awscdk import AwsCdkConstructLibrary
+from projen.cdk import JsiiPythonTarget
+from projen.github import GitHubOptions
+from projen.github.workflows import JobStep
+from projen.javascript import BuildWorkflowOptions, EslintOptions, NodePackageManager, PeerDependencyOptions
+from projen.python import Projenrc
+
+PROJEN = "0.103.25"
+NPM_TOOLS = {
+    "@stylistic/eslint-plugin": "2.13.0",
+    "@types/node": "20.19.43",
+    "@typescript-eslint/eslint-plugin": "8.73.0",
+    "@typescript-eslint/parser": "8.73.0",
+    "aws-cdk": "2.1148.1",
+    "aws-cdk-lib": "2.275.0",
+    "commit-and-tag-version": "12.7.3",
+    "constructs": "10.8.1",
+    "eslint": "9.39.5",
+    "eslint-import-resolver-typescript": "4.4.5",
+    "eslint-plugin-import": "2.32.0",
+    "jsii": "5.9.54",
+    "jsii-diff": "1.134.0",
+    "jsii-docgen": "10.12.6",
+    "jsii-pacmak": "1.140.0",
+    "jsii-rosetta": "5.9.68",
+    "typescript": "5.9.3",
+}
+PUBLISHED = ["lib/**/*.js", "lib/**/*.d.ts", "lib/lambda", ".jsii", "API.md", "LICENSE", "README.md"]
+SETUP_PYTHON = [
+    JobStep(uses="actions/setup-python@v6", with_={"python-version": "3.13"}),
+    JobStep(run="pip install -r requirements-dev.txt"),
+]
+
+project = AwsCdkConstructLibrary(
+    name="arm64-agent-image",
+    description="CDK construct that brings an ARM64 image to Amazon Bedrock AgentCore Runtime, "
+    "built on your machine or in CodeBuild, whichever can build it",
+    keywords=["cdk", "aws", "bedrock", "agentcore", "arm64", "codebuild", "amplify", "docker"],
+    license="Apache-2.0",
+    author="arm64-agent-image contributors",
+    author_address="https://github.com/arm64-agent-image",
+    author_organization=True,
+    repository_url="https://github.com/arm64-agent-image/arm64-agent-image",
+    default_release_branch="main",
+    srcdir="src/arm64_agent_image",
+    libdir="lib",
+    publish_to_pypi=JsiiPythonTarget(
+        dist_name="arm64-agent-image", module="arm64_agent_image", trusted_publishing=True, attestations=True
+    ),
+    npm_trusted_publishing=True,
+    cdk_version="2.255.0",
+    constructs_version="10.5.0",
+    peer_dependency_options=PeerDependencyOptions(pinned_dev_dependency=False),
+    dev_deps=[f"{name}@{version}" for name, version in NPM_TOOLS.items()],
+    jsii_version=NPM_TOOLS["jsii"],
+    typescript_version=NPM_TOOLS["typescript"],
+    projen_version=PROJEN,
+    package_manager=NodePackageManager.NPM,
+    min_node_version="20.16.0",
+    workflow_node_version="22",
+    workflow_bootstrap_steps=SETUP_PYTHON,
+    build_workflow_options=BuildWorkflowOptions(mutable_build=False),
+    github_options=GitHubOptions(mergify=False),
+    bump_package=f"commit-and-tag-version@{NPM_TOOLS['commit-and-tag-version']}",
+    deps_upgrade=False,
+    projenrc_js=False,
+    sample_code=False,
+    jest=False,
+    disable_tsconfig_dev=True,
+    npmignore_enabled=False,
+    eslint_options=EslintOptions(dirs=["src/arm64_agent_image"], devdirs=[], tsconfig_path="./tsconfig.json"),
+    gitignore=[".venv/", "build/", "cdk.out/", "__pycache__/", ".*_cache/", "*.egg-info/"],
+)
+Projenrc(project, python_exec="python3")
+for name, version in NPM_TOOLS.items():
+    project.deps.remove_dependency(name, DependencyType.BUILD)
+    project.deps.add_dependency(f"{name}@{version}", DependencyType.BUILD)
+project.npmrc.add_config("omit-lockfile-registry-resolved", "true")
+project.package.add_field("files", PUBLISHED)
+project.compile_task.exec("python3 tools/copy_image_builder.py")
+project.tasks.try_find("docgen").reset("jsii-docgen --output API.md --language python")
+project.test_task.reset("make test")
+project.synth()
