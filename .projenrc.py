@@ -19,7 +19,7 @@ NPM_TOOLS = {
     "commit-and-tag-version": "12.7.3",
     "constructs": "10.8.1",
     "eslint": "9.39.5",
-    "eslint-import-resolver-typescript": "4.4.5",
+    "eslint-import-resolver-typescript": "3.6.3",
     "eslint-plugin-import": "2.32.0",
     "jsii": "5.9.54",
     "jsii-diff": "1.134.0",
@@ -72,7 +72,7 @@ project = AwsCdkConstructLibrary(
     disable_tsconfig_dev=True,
     npmignore_enabled=False,
     eslint_options=EslintOptions(dirs=["src/arm64_agent_image"], devdirs=[], tsconfig_path="./tsconfig.json"),
-    gitignore=[".venv/", "build/", "cdk.out/", "__pycache__/", ".*_cache/", "*.egg-info/"],
+    gitignore=[".venv/", "/build/", "cdk.out/", "__pycache__/", ".*_cache/", "*.egg-info/"],
 )
 Projenrc(project, python_exec="python3")
 for name, version in NPM_TOOLS.items():
@@ -80,7 +80,11 @@ for name, version in NPM_TOOLS.items():
     project.deps.add_dependency(f"{name}@{version}", DependencyType.BUILD)
 project.npmrc.add_config("omit-lockfile-registry-resolved", "true")
 project.package.add_field("files", PUBLISHED)
+JSII = "jsii --silence-warnings=reserved-word --silence-warnings=metadata/missing-dev-dependency"
+project.compile_task.reset(JSII)
 project.compile_task.exec("python3 tools/copy_image_builder.py")
+project.tasks.try_find("package:js").reset("jsii-pacmak --target js --no-npmignore")
+project.tasks.try_find("package:python").reset("jsii-pacmak --target python --no-npmignore")
 project.tasks.try_find("docgen").reset("jsii-docgen --output API.md --language python")
 project.test_task.reset("make test")
 project.synth()

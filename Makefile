@@ -1,0 +1,78 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+
+PYTHON ?= python3
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+
+done := build/done
+typescript := $(shell find src -name '*.ts')
+image_builder := $(shell find src -name '*.py')
+say = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
+
+.PHONY: help demo test lint generated check-packages pytest compile bindings packages synth clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+demo: $(done)/packages ## from a directory to a running agent, in every mode, on this machine
+	$(call say,demo)
+	@python -m tools.demo
+
+test: lint generated pytest ## everything that CI runs
+
+lint: $(done)/bindings ## ruff, mypy and eslint
+	$(call say,lint)
+	ruff check .
+	ruff format --check .
+	mypy
+	ESLINT_USE_FLAT_CONFIG=false eslint --ext .ts src/arm64_agent_image
+
+generated: $(done)/compile ## fails when a generated file is stale
+	$(call say,generated files)
+	python -m tools.check_generated
+
+pytest: $(done)/bindings $(done)/packages ## all Python tests; ARGS="-k name" picks some
+	$(call say,tests)
+	pytest $(ARGS)
+
+compile: $(done)/compile ## TypeScript to lib/
+bindings: $(done)/bindings ## Python package for the tests, build/bindings
+packages: $(done)/packages ## wheel and npm tarball, dist/
+
+synth: $(done)/compile ## regenerate package.json, workflows and API.md
+	projen default
+	projen docgen
+
+clean: ## remove everything that make made
+	rm -rf .venv node_modules build dist lib .jsii
+
+$(done)/python: requirements-dev.txt
+	$(call say,python packages)
+	$(PYTHON) -m venv .venv
+	pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@mkdir -p $(@D) && touch $@
+
+$(done)/node: package.json package-lock.json
+	$(call say,npm packages)
+	npm ci --no-audit --no-fund
+	@mkdir -p $(@D) && touch $@
+
+$(done)/compile: $(done)/python $(done)/node $(typescript) $(image_builder) README.md
+	$(call say,compile)
+	projen compile
+	@touch $@
+
+$(done)/bindings: $(done)/compile
+	$(call say,python bindings)
+	rm -rf build/bindings
+	jsii-pacmak --target python --code-only --no-npmignore --outdir build/bindings
+	@touch $@
+
+$(done)/packages: $(done)/compile
+	$(call say,wheel and npm tarball)
+	rm -rf dist/python dist/js
+	projen package-all
+	@touch $@
