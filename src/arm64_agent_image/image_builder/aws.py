@@ -1,0 +1,130 @@
+"""The AWS clients of the two functions, and how their errors are taken."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.parsers import ResponseParserError
+
+if TYPE_CHECKING:
+    from mypy_boto3_codebuild import CodeBuildClient
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+_CONFIG = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3})
+_ACCESS_DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "UnrecognizedClientException",
+}
+_THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "ServerException",
+    "ServiceUnavailable",
+    "ServiceUnavailableException",
+    "InternalFailure",
+    "InternalServerError",
+    "RequestTimeout",
+    "RequestTimeoutException",
+}
+_NO_ANSWER = (HTTPClientError, BotoConnectionError, ResponseParserError, OSError)
+
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, OSError)
+
+
+class Trouble(Enum):
+    """Kinds of AWS errors that call for different answers."""
+
+    ACCESS_DENIED = "access denied"
+    ACCOUNT_LIMIT = "account limit"
+    TRANSIENT = "transient"
+    PERMANENT = "permanent"
+
+
+@dataclass(frozen=True)
+class Aws:
+    """The clients that the functions use."""
+
+    codebuild: CodeBuildClient
+    ecr: ECRClient
+    logs: CloudWatchLogsClient
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time in seconds since the epoch, and sleeping: replaced in tests."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds."""
+        time.sleep(seconds)
+
+
+@cache
+def connect() -> Aws:
+    """The clients for the function's own region; made once per Lambda environment."""
+    return Aws(
+        codebuild=boto3.client("codebuild", config=_CONFIG),
+        ecr=boto3.client("ecr", config=_CONFIG),
+        logs=boto3.client("logs", config=_CONFIG),
+    )
+
+
+def classify(error: Exception) -> Trouble:
+    """What an error of a call to AWS, or of a download, means.
+
+    A role that was made seconds ago is refused until IAM has propagated it: with AccessDenied when the
+    function's own rights are missing, with InvalidInputException when CodeBuild cannot assume the role of the
+    project yet.
+    """
+    if isinstance(error, HTTPError):
+        return Trouble.TRANSIENT if error.code >= 500 or error.code == 429 else Trouble.PERMANENT
+    if isinstance(error, ClientError):
+        code, status = error_code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _ACCESS_DENIED or (
+            code == "InvalidInputException" and "sts:AssumeRole" in error_message(error)
+        ):
+            return Trouble.ACCESS_DENIED
+        if code == "AccountLimitExceededException":
+            return Trouble.ACCOUNT_LIMIT
+        return (
+            Trouble.TRANSIENT if code in _THROTTLED or status >= 500 or status == 429 else Trouble.PERMANENT
+        )
+    return Trouble.TRANSIENT if isinstance(error, _NO_ANSWER) else Trouble.PERMANENT
+
+
+def error_code(error: Exception) -> str:
+    """The service's code of an error, or the name of its class."""
+    return (
+        str(error.response.get("Error", {}).get("Code", ""))
+        if isinstance(error, ClientError)
+        else type(error).__name__
+    )
+
+
+def error_message(error: Exception) -> str:
+    """The service's own words."""
+    return (
+        str(error.response.get("Error", {}).get("Message", ""))
+        if isinstance(error, ClientError)
+        else str(error)
+    )

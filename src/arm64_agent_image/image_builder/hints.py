@@ -1,0 +1,74 @@
+"""Well-known causes of failing builds, recognised by the words of docker, BuildKit, ECR and CodeBuild."""
+
+import re
+
+_BASE_IMAGE = (
+    "use base images that have linux/arm64, and remove '--platform=...' from the Dockerfile's FROM lines or"
+    " set it to linux/arm64"
+)
+_NO_ARM = (
+    "CodeBuild has no ARM machines in this region: build with ImageBuild.local(), or deploy a prebuilt image"
+    " with Arm64AgentRuntimeArtifact.fromEcrRepository()"
+)
+_RATE_LIMIT = (
+    "Docker Hub limits pulls without login: take the base image from public.ecr.aws/docker/library, or give"
+    " 'registryCredentials' to ImageBuild.codeBuild()"
+)
+_NO_SPACE = (
+    "the build machine's disk is full: choose a larger 'computeType' in ImageBuild.codeBuild(), or leave"
+    " large files out by .dockerignore"
+)
+_IMMUTABLE = (
+    "another image is already under this tag, which is immutable: deploy again to use it, or delete it first"
+)
+_NO_DOCKERFILE = "the Dockerfile is not in the directory: check 'file' and .dockerignore"
+_NO_MEMORY = "the build ran out of memory: choose a larger 'computeType' in ImageBuild.codeBuild()"
+_ROLE = (
+    "the build's role was new and IAM did not know its permissions yet, or a permissions boundary takes them"
+    " away: deploy again"
+)
+_NO_PULL = (
+    "a base image cannot be pulled: check its name, grant pull from its ECR repository to the image, or give"
+    " 'registryCredentials' to ImageBuild.codeBuild()"
+)
+_DENIED = "the registry denies access: look for a repository policy or permissions boundary, or deploy again"
+_NO_FILE = (
+    "a file that the Dockerfile copies is not in the context: check its path, .dockerignore and 'exclude'"
+)
+_NO_NETWORK = "the build could not reach a host"
+_DOCKER = "use a 'buildImage' with Docker and buildx in ImageBuild.codeBuild(), as the default has"
+
+_HINTS = (
+    (r"exec format error", f"a program of another architecture than arm64 was run: {_BASE_IMAGE}"),
+    (r"no match for platform in manifest", f"a base image has no linux/arm64: {_BASE_IMAGE}"),
+    (r"no matching manifest for linux/arm64", f"a base image has no linux/arm64: {_BASE_IMAGE}"),
+    (r"does not match the specified platform", f"a base image has no linux/arm64: {_BASE_IMAGE}"),
+    (r"ARM_CONTAINER", _NO_ARM),
+    (r"toomanyrequests|pull rate limit|429 Too Many Requests", _RATE_LIMIT),
+    (r"no space left on device", _NO_SPACE),
+    (r"tag is immutable|cannot be overwritten because", _IMMUTABLE),
+    (r"failed to read dockerfile|failed to (?:find|locate) dockerfile", _NO_DOCKERFILE),
+    (r"target stage .* could not be found", "the Dockerfile has no such stage: check 'target'"),
+    (r"exit code: 137|signal: killed|[Cc]annot allocate memory|OutOfMemory|[Oo]ut of memory", _NO_MEMORY),
+    (r"does not allow AWS CodeBuild|not authorized to perform: (?:s3|logs|sts|kms):", _ROLE),
+    (r"S3.*(?:AccessDenied|Access Denied)|(?:AccessDenied|Access Denied).*S3", _ROLE),
+    (r"pull access denied|insufficient_scope|no basic auth credentials|401 Unauthorized", _NO_PULL),
+    (r"not authorized to perform: ecr:|denied: |403 Forbidden", _DENIED),
+    (r"failed to (?:compute cache key|calculate checksum).*not found", _NO_FILE),
+    (r"[Tt]emporary failure (?:in name resolution|resolving)|[Cc]ould not resolve host", _NO_NETWORK),
+    (r"no such host|[Nn]etwork is unreachable|i/o timeout", _NO_NETWORK),
+    (r"[Cc]onnection timed out|TLS handshake timeout", _NO_NETWORK),
+    (r"Cannot connect to the Docker daemon", f"the build machine runs no Docker: {_DOCKER}"),
+    (r"docker: command not found", f"the build machine has no Docker: {_DOCKER}"),
+    (r"unknown command: docker buildx|'buildx' is not a docker command", f"there is no buildx: {_DOCKER}"),
+)
+_IN_VPC = ": the VPC subnets need a route to the internet (NAT) or endpoints for what the build downloads"
+_ANYWHERE = ": check the address, or whether the host is up, then deploy again"
+
+
+def hint(text: str, *, in_vpc: bool) -> str | None:
+    """What to do about the first well-known cause that the text shows; None when it shows none."""
+    for pattern, advice in _HINTS:
+        if re.search(pattern, text):
+            return advice + (_IN_VPC if in_vpc else _ANYWHERE) if advice is _NO_NETWORK else advice
+    return None
