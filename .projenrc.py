@@ -29,8 +29,22 @@ NPM_TOOLS = {
     "typescript": "5.9.3",
 }
 PUBLISHED = ["lib/**/*.js", "lib/**/*.d.ts", "lib/lambda", ".jsii", "API.md", "LICENSE", "README.md"]
+TASKS = {
+    "compile": [
+        "jsii --silence-warnings=reserved-word --silence-warnings=metadata/missing-dev-dependency",
+        "python3 tools/copy_image_builder.py",
+    ],
+    "docgen": ["jsii-docgen --output API.md --language python"],
+    "package:js": ["jsii-pacmak --target js --no-npmignore"],
+    "package:python": ["jsii-pacmak --target python --no-npmignore"],
+    "test": ["make test"],
+}
+ACTIONS = {
+    "actions/setup-node": "820762786026740c76f36085b0efc47a31fe5020",
+    "actions/setup-python": "a309ff8b426b58ec0e2a45f0f869d46889d02405",
+}
 SETUP_PYTHON = [
-    JobStep(uses="actions/setup-python@v6", with_={"python-version": "3.13"}),
+    JobStep(uses="actions/setup-python", with_={"python-version": "3.13"}),
     JobStep(run="pip install -r requirements-dev.txt"),
 ]
 
@@ -80,11 +94,13 @@ for name, version in NPM_TOOLS.items():
     project.deps.add_dependency(f"{name}@{version}", DependencyType.BUILD)
 project.npmrc.add_config("omit-lockfile-registry-resolved", "true")
 project.package.add_field("files", PUBLISHED)
-JSII = "jsii --silence-warnings=reserved-word --silence-warnings=metadata/missing-dev-dependency"
-project.compile_task.reset(JSII)
-project.compile_task.exec("python3 tools/copy_image_builder.py")
-project.tasks.try_find("package:js").reset("jsii-pacmak --target js --no-npmignore")
-project.tasks.try_find("package:python").reset("jsii-pacmak --target python --no-npmignore")
-project.tasks.try_find("docgen").reset("jsii-docgen --output API.md --language python")
-project.test_task.reset("make test")
+assert project.github
+for action, commit in ACTIONS.items():
+    project.github.actions.set(action, f"{action}@{commit}")
+for task, commands in TASKS.items():
+    found = project.tasks.try_find(task)
+    assert found, task
+    found.reset()
+    for command in commands:
+        found.exec(command)
 project.synth()
