@@ -1,0 +1,145 @@
+"""The emulated AWS account: the process that serves it, and what it holds."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from .engine import Engine
+from .processes import answers, free_port, spawn, stop, wait_until
+from .progress import step
+
+ACCOUNT, REGION = "123456789012", "us-east-1"
+REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+WAIT_SCALE = "0.2"
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Account:
+    """An emulated account on one port of 127.0.0.1."""
+
+    folder: Path
+    port: int
+
+    @property
+    def endpoint(self) -> str:
+        """Where every AWS API of the account answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def registry(self) -> str:
+        """The registry's host and port, for docker."""
+        return f"127.0.0.1:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """What makes an AWS SDK talk to this account and to nothing else."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": "127.0.0.1,localhost",
+        }
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the account's administrator."""
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",  # noqa: S106
+        )
+
+    def journal(self, kind: str = "", since: float = 0.0) -> list[dict[str, Any]]:
+        """What happened in the account, oldest first."""
+        path = self.folder / "journal.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        events: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        return [event for event in events if event["at"] >= since and (not kind or event["kind"] == kind)]
+
+    def builds(self, since: float = 0.0) -> list[str]:
+        """The ids of the builds that were started."""
+        return [event["id"] for event in self.journal("build", since) if event["status"] == "IN_PROGRESS"]
+
+    def plan_fault(self, kind: str, times: int = 1, **details: Any) -> None:
+        """Let something go wrong the next `times` times that it comes up."""
+        path = self.folder / "faults.json"
+        planned = json.loads(path.read_text()) if path.exists() else []
+        path.write_text(json.dumps([*planned, {"kind": kind, "times": times, **details}]))
+
+    def clear_faults(self) -> None:
+        """Let everything go well again."""
+        (self.folder / "faults.json").write_text("[]")
+
+    def now(self) -> float:
+        """A point in time for `since`."""
+        return time.time()
+
+
+@contextlib.contextmanager
+def account(folder: Path, engine: Engine, node_modules: Path) -> Iterator[Account]:
+    """An account for the duration of the block."""
+    served = Account(folder, free_port())
+    shims = _shims(folder)
+    log = folder / "aws.log"
+    environment = {
+        **os.environ,
+        **served.environment(),
+        **engine.environment,
+        "AUTH": "true",
+        "BIND_HOST": "127.0.0.1",
+        "EDGE_PORT": str(served.port),
+        "GATEWAY_PORT": str(served.port),
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": REGION,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "SFN_WAIT_SCALE": WAIT_SCALE,
+        "LOG_LEVEL": "INFO",
+        "NODE_PATH": str(node_modules),
+        "PYTHONPATH": str(HERE.parent),
+        "TMPDIR": str(folder / "tmp"),
+        "REHEARSAL_FOLDER": str(folder),
+        "REHEARSAL_DOCKER": engine.docker,
+        "REHEARSAL_DOCKER_CONFIG": str(engine.configuration / "config.json"),
+        "REHEARSAL_REGISTRY": served.registry,
+        "REHEARSAL_BUILD_PATH": f"{shims}:{os.environ.get('PATH', '')}",
+    }
+    (folder / "tmp").mkdir()
+    with step("starting the emulated AWS"):
+        process = spawn([sys.executable, "-m", "rehearsal.aws"], log, environment)
+        try:
+            wait_until(lambda: answers(served.port), "the emulated AWS", process, log)
+        except BaseException:
+            stop(process)
+            raise
+    try:
+        yield served
+    finally:
+        stop(process)
+
+
+def _shims(folder: Path) -> Path:
+    target = folder / "bin"
+    target.mkdir()
+    for name in ("docker", "aws"):
+        launcher = target / name
+        launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE}/shims/{name}.py" "$@"\n')
+        launcher.chmod(0o755)
+    return target

@@ -1,0 +1,13 @@
+"""`python -m rehearsal.aws`: the emulated AWS until it is stopped; its settings come as environment variables."""
+
+import sys
+
+from ministack.app import main
+
+from . import cloudformation, codebuild, registry
+
+cloudformation.install()
+codebuild.install()
+registry.install()
+sys.argv = ["rehearsal.aws"]
+main()

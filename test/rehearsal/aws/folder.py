@@ -1,0 +1,34 @@
+"""The folder that the emulated AWS and the rehearsal share: the journal, the faults, the settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(os.environ.get("REHEARSAL_FOLDER", "."))
+JOURNAL = FOLDER / "journal.jsonl"
+FAULTS = FOLDER / "faults.json"
+_lock = threading.Lock()
+
+
+def record(kind: str, **values: Any) -> None:
+    """Append one event to the journal."""
+    line = json.dumps({"at": time.time(), "kind": kind, **values}, default=str)
+    with _lock, JOURNAL.open("a") as journal:
+        journal.write(line + "\n")
+
+
+def fault(kind: str, **subject: str) -> dict[str, Any] | None:
+    """The next planned fault of this kind that fits the subject; each is used up after `times` uses."""
+    with _lock:
+        planned: list[dict[str, Any]] = json.loads(FAULTS.read_text()) if FAULTS.exists() else []
+        for entry in planned:
+            if entry["kind"] == kind and all(entry.get(key, "") in value for key, value in subject.items()):
+                entry["times"] -= 1
+                FAULTS.write_text(json.dumps([each for each in planned if each["times"] > 0]))
+                return entry
+    return None

@@ -1,0 +1,81 @@
+"""arm64 base images made of Debian packages: nothing is pulled from anywhere."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import debian
+from .engine import Engine
+from .processes import RehearsalError
+
+BUSYBOX = ("busybox-static",)
+PYTHON = (
+    "libc6", "libgcc-s1", "zlib1g", "libbz2-1.0", "liblzma5", "libexpat1", "libssl3t64", "libffi8", "libzstd1",
+    "libsqlite3-0", "libuuid1", "python3.13-minimal", "libpython3.13-minimal", "libpython3.13-stdlib",
+)  # fmt: skip
+APPLETS = (
+    "sh ash cat ls cp mv rm mkdir chmod chown ln echo printf sleep uname id env test true false head tail wc grep sed"
+    " dd tar sha256sum adduser addgroup mktemp touch date find which wget"
+).split()  # fmt: skip
+LEFT_OUT = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/lib/aarch64-linux-gnu/gconv/", "var/")
+
+
+def build(engine: Engine, folder: Path, name: str, python: bool, platform: str = "linux/arm64") -> None:
+    """Build a base image under this name; its programs are arm64 whatever platform it claims."""
+    if not debian.is_debian():
+        raise RehearsalError("the arm64 base images are made of Debian packages, which this system cannot unpack")
+    packages = [f"{package}:arm64/{debian.SUITE}" for package in (*BUSYBOX, *(PYTHON if python else ()))]
+    root = debian.unpacked("python-arm64" if python else "busybox-arm64", packages)
+    context = folder / name.replace("/", "_").replace(":", "_")
+    context.mkdir()
+    _archive(root, context / "root.tar", ["python3", "python"] if python else [])
+    (context / "Dockerfile").write_text(
+        'FROM scratch\nADD root.tar /\nENV PATH=/usr/local/bin:/usr/bin:/usr/sbin PYTHONUNBUFFERED=1\nCMD ["sh"]\n'
+    )
+    engine.run(
+        "buildx", "build", "--quiet", "--provenance=false", "--platform", platform, "--tag", name, "--load", str(context)
+    )
+
+
+def _archive(root: Path, target: Path, pythons: Sequence[str]) -> None:
+    with tarfile.open(target, "w") as archive:
+        for path in sorted(root.rglob("*")):
+            relative = str(path.relative_to(root))
+            if not f"{relative}/".startswith(LEFT_OUT):
+                archive.add(path, relative, recursive=False, filter=_as_root)
+        for applet in APPLETS:
+            _link(archive, f"usr/bin/{applet}", "busybox")
+        for python in pythons:
+            _link(archive, f"usr/local/bin/{python}", "/usr/bin/python3.13")
+        for folder in ("tmp", "app", "root", "usr/local/bin"):
+            _folder(archive, folder)
+        _file(archive, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
+        _file(archive, "etc/group", "root:x:0:\n")
+
+
+def _as_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    entry.mtime = 0
+    return entry
+
+
+def _link(archive: tarfile.TarFile, name: str, target: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = tarfile.SYMTYPE, target
+    archive.addfile(entry)
+
+
+def _folder(archive: tarfile.TarFile, name: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
+    archive.addfile(entry)
+
+
+def _file(archive: tarfile.TarFile, name: str, text: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size = len(text)
+    archive.addfile(entry, io.BytesIO(text.encode()))

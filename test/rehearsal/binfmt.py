@@ -1,0 +1,61 @@
+"""The kernel's handler for arm64 programs (QEMU), registered only while the rehearsal needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+MOUNT = Path("/proc/sys/fs/binfmt_misc")
+NAME = "qemu-aarch64"
+MAGIC = (
+    r"\x7f\x45\x4c\x46\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00",
+    r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff",
+)
+
+
+def is_arm64() -> bool:
+    """Whether this machine runs arm64 programs itself."""
+    return platform.machine() in ("aarch64", "arm64")
+
+
+def is_registered() -> bool:
+    """Whether the kernel already hands arm64 programs to an emulator."""
+    return any(b"\xb7\x00".hex() in text for text in _handlers())
+
+
+def _handlers() -> Iterator[str]:
+    for entry in MOUNT.glob("*") if MOUNT.is_dir() else []:
+        if entry.name not in ("register", "status"):
+            text = entry.read_text(errors="replace")
+            if text.startswith("enabled") and "7f454c4602" in text:
+                yield text.partition("magic ")[2]
+
+
+def can_register() -> bool:
+    """Whether this process may register a handler."""
+    return platform.system() == "Linux" and os.geteuid() == 0 and MOUNT.is_dir() and bool(shutil.which("mount"))
+
+
+@contextlib.contextmanager
+def registered(qemu: Path) -> Iterator[None]:
+    """Register `qemu` (a static binary) for arm64 programs, and take it out again at the end."""
+    mounted = not (MOUNT / "register").exists()
+    if mounted:
+        subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", str(MOUNT)], check=True)
+    ours = not is_registered()
+    try:
+        if ours:
+            magic, mask = MAGIC
+            (MOUNT / "register").write_text(f":{NAME}:M::{magic}:{mask}:{qemu}:F")
+        yield
+    finally:
+        if ours:
+            with contextlib.suppress(OSError):
+                (MOUNT / NAME).write_text("-1")
+        if mounted:
+            subprocess.run(["umount", str(MOUNT)], check=False)

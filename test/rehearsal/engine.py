@@ -1,0 +1,202 @@
+"""The Docker engine: the one that is already there, or a private one that leaves no trace."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import binfmt, debian
+from .processes import RehearsalError, spawn, stop, wait_until
+from .progress import say, step
+
+ENGINE_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "containerd")
+QEMU_PACKAGES = (f"qemu-user/{debian.SUITE}",)
+
+
+@dataclass
+class Engine:
+    """A Docker engine that builds linux/arm64, and how to talk to it."""
+
+    docker: str
+    private: bool
+    plugins: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Give the docker command line a configuration of its own, so that no login reaches the user's."""
+        self.configuration = Path(tempfile.mkdtemp(prefix="arm64-docker-"))
+        (self.configuration / "config.json").write_text(json.dumps({"cliPluginsExtraDirs": list(self.plugins)}))
+        self.environment = {**self.environment, "DOCKER_CONFIG": str(self.configuration)}
+
+    def run(self, *arguments: str, check: bool = True) -> str:
+        """Run the docker command line and return what it printed."""
+        result = subprocess.run(
+            [self.docker, *arguments], env={**os.environ, **self.environment}, capture_output=True, text=True
+        )
+        if check and result.returncode:
+            raise RehearsalError(f"docker {' '.join(arguments[:3])} failed: {(result.stderr or result.stdout).strip()}")
+        return result.stdout.strip()
+
+    def images(self) -> set[str]:
+        """The ids of all images of the engine."""
+        return set(self.run("image", "ls", "--all", "--quiet", "--no-trunc").split())
+
+    def containers(self) -> set[str]:
+        """The ids of all containers of the engine."""
+        return set(self.run("container", "ls", "--all", "--quiet", "--no-trunc").split())
+
+    def build_cache(self) -> set[str]:
+        """The ids of the build cache records."""
+        lines = self.run("buildx", "du", check=False).splitlines()
+        return {line.split()[0].rstrip("*") for line in lines[1:] if len(line.split()) > 2 and len(line.split()[0]) > 20}
+
+    def forget_builds(self) -> None:
+        """Empty the build cache of a private engine, as a fresh CodeBuild host would have it."""
+        if not self.private:
+            raise RehearsalError("the build cache of an engine that was there before is not emptied")
+        self.run("buildx", "prune", "--all", "--force")
+
+
+@contextlib.contextmanager
+def engine() -> Iterator[Engine]:
+    """An engine for the duration of the block."""
+    with contextlib.ExitStack() as stack:
+        found = _existing()
+        chosen = found or stack.enter_context(_private_engine())
+        if found:
+            say(f"  using the Docker engine that is running ({found.environment.get('DOCKER_HOST', 'default socket')})")
+            stack.enter_context(_left_as_found(found))
+        if not binfmt.is_arm64() and not binfmt.is_registered() and binfmt.can_register() and debian.is_debian():
+            root = debian.unpacked("qemu", QEMU_PACKAGES, keep="qemu-aarch64")
+            stack.enter_context(binfmt.registered(root / "usr/bin/qemu-aarch64"))
+        stack.callback(shutil.rmtree, chosen.configuration, ignore_errors=True)
+        yield chosen
+
+
+def missing() -> str | None:
+    """One sentence that says what this machine lacks for the rehearsal, or None."""
+    if _existing():
+        return None
+    if platform.system() != "Linux" or not debian.is_debian():
+        return "the rehearsal needs a running Docker engine that builds linux/arm64, and `docker info` finds none"
+    if os.geteuid() != 0:
+        return "the rehearsal needs a running Docker engine, or root on Debian to start a private one"
+    return None
+
+
+def _existing() -> Engine | None:
+    docker = shutil.which("docker")
+    if not docker:
+        return None
+    host = os.environ.get("DOCKER_HOST") or _context_host(docker)
+    environment = {"DOCKER_HOST": host} if host else {}
+    own = Path(os.environ.get("DOCKER_CONFIG", str(Path.home() / ".docker")))
+    found = Engine(docker, private=False, plugins=[str(own / "cli-plugins")], environment=environment)
+    try:
+        answer = subprocess.run(
+            [docker, "info", "--format", "{{.ServerVersion}}"],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    return found if answer.returncode == 0 and answer.stdout.strip() else None
+
+
+def _context_host(docker: str) -> str:
+    result = subprocess.run(
+        [docker, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"], capture_output=True, text=True
+    )
+    return result.stdout.strip() if result.returncode == 0 else ""
+
+
+@contextlib.contextmanager
+def _left_as_found(found: Engine) -> Iterator[None]:
+    images, containers, cache = found.images(), found.containers(), found.build_cache()
+    try:
+        yield
+    finally:
+        for container in found.containers() - containers:
+            found.run("container", "rm", "--force", container, check=False)
+        for image in found.images() - images:
+            found.run("image", "rm", "--force", image, check=False)
+        for record in found.build_cache() - cache:
+            found.run("buildx", "prune", "--force", "--all", "--filter", f"id={record}", check=False)
+
+
+@contextlib.contextmanager
+def _private_engine() -> Iterator[Engine]:
+    sentence = missing()
+    if sentence:
+        raise RehearsalError(sentence)
+    own = debian.codename()
+    packages = [f"{name}/{debian.SUITE}" for name in ENGINE_PACKAGES] + [f"runc/{own}", f"libseccomp2/{own}"]
+    root = debian.unpacked("docker", packages)
+    folder = Path(tempfile.mkdtemp(prefix="arm64-engine-"))
+    had_bridge = Path("/sys/class/net/docker0").exists()
+    with _started(root, folder) as private:
+        try:
+            yield private
+        finally:
+            for container in private.containers():
+                private.run("container", "rm", "--force", container, check=False)
+    _unmount_below(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    if not had_bridge and shutil.which("ip"):
+        subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True, check=False)
+
+
+@contextlib.contextmanager
+def _started(root: Path, folder: Path) -> Iterator[Engine]:
+    config = {
+        "data-root": str(folder / "data"),
+        "exec-root": str(folder / "exec"),
+        "pidfile": str(folder / "dockerd.pid"),
+        "hosts": [f"unix://{folder}/docker.sock"],
+        "features": {"containerd-snapshotter": True},
+        "iptables": False,
+        "ip6tables": False,
+        "ip-forward": False,
+        "userland-proxy-path": str(root / "usr/sbin/docker-proxy"),
+    }
+    (folder / "daemon.json").write_text(json.dumps(config))
+    libraries = next(root.glob("usr/lib/*-linux-gnu"))
+    path = f"{root}/usr/bin:{root}/usr/sbin:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    private = Engine(
+        str(root / "usr/bin/docker"),
+        private=True,
+        plugins=[str(root / "usr/libexec/docker/cli-plugins")],
+        environment={"DOCKER_HOST": f"unix://{folder}/docker.sock"},
+    )
+    log = folder / "dockerd.log"
+    with step("starting a private Docker engine"):
+        daemon = spawn(
+            [str(root / "usr/sbin/dockerd"), "--config-file", str(folder / "daemon.json")],
+            log,
+            {**os.environ, "PATH": path, "LD_LIBRARY_PATH": str(libraries)},
+        )
+        try:
+            wait_until(lambda: bool(private.run("version", "-f", "{{.Server.Version}}", check=False)), "dockerd", daemon, log)
+        except BaseException:
+            stop(daemon)
+            raise
+    try:
+        yield private
+    finally:
+        stop(daemon, patience=30)
+
+
+def _unmount_below(folder: Path) -> None:
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mount in sorted((mount for mount in mounts if mount.startswith(f"{folder}/")), reverse=True):
+        subprocess.run(["umount", "--lazy", mount], check=False)
