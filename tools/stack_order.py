@@ -1,0 +1,35 @@
+"""The order in which CloudFormation creates the resources of a template."""
+
+from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
+from typing import Any
+
+Template = Mapping[str, Any]
+
+
+def creation_order(template: Template) -> list[str]:
+    resources = template["Resources"]
+    graph = {name: dependencies(resources, name) for name in resources}
+    return list(TopologicalSorter(graph).static_order())
+
+
+def dependencies(resources: Mapping[str, Any], name: str) -> set[str]:
+    resource = resources[name]
+    declared = resource.get("DependsOn", [])
+    explicit = {declared} if isinstance(declared, str) else set(declared)
+    return (explicit | set(references(resource.get("Properties", {})))) & set(resources)
+
+
+def references(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from references(item)
+    elif isinstance(value, dict):
+        if set(value) == {"Ref"}:
+            yield value["Ref"]
+        elif set(value) == {"Fn::GetAtt"}:
+            attribute = value["Fn::GetAtt"]
+            yield attribute[0] if isinstance(attribute, list) else attribute.split(".")[0]
+        else:
+            for item in value.values():
+                yield from references(item)
