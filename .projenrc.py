@@ -4,11 +4,13 @@ from projen import DependencyType
 from projen.awscdk import AwsCdkConstructLibrary
 from projen.cdk import JsiiPythonTarget
 from projen.github import GitHubOptions
-from projen.github.workflows import JobStep
+from projen.github.workflows import Job, JobPermission, JobPermissions, JobStep, PullRequestOptions
 from projen.javascript import BuildWorkflowOptions, EslintOptions, NodePackageManager, PeerDependencyOptions
 from projen.python import Projenrc
 
 PROJEN = "0.103.25"
+CDK_MINIMUM, CONSTRUCTS_MINIMUM = "2.255.0", "10.5.0"
+PUBLIB = "0.2.1061"
 NPM_TOOLS = {
     "@stylistic/eslint-plugin": "2.13.0",
     "@types/node": "20.19.43",
@@ -40,6 +42,7 @@ TASKS = {
     "test": ["make test"],
 }
 ACTIONS = {
+    "actions/checkout": "3d3c42e5aac5ba805825da76410c181273ba90b1",
     "actions/setup-node": "820762786026740c76f36085b0efc47a31fe5020",
     "actions/setup-python": "a309ff8b426b58ec0e2a45f0f869d46889d02405",
 }
@@ -65,13 +68,14 @@ project = AwsCdkConstructLibrary(
         dist_name="arm64-agent-image", module="arm64_agent_image", trusted_publishing=True, attestations=True
     ),
     npm_trusted_publishing=True,
-    cdk_version="2.255.0",
-    constructs_version="10.5.0",
+    cdk_version=CDK_MINIMUM,
+    constructs_version=CONSTRUCTS_MINIMUM,
     peer_dependency_options=PeerDependencyOptions(pinned_dev_dependency=False),
     dev_deps=[f"{name}@{version}" for name, version in NPM_TOOLS.items()],
     jsii_version=NPM_TOOLS["jsii"],
     typescript_version=NPM_TOOLS["typescript"],
     projen_version=PROJEN,
+    jsii_release_version=PUBLIB,
     package_manager=NodePackageManager.NPM,
     min_node_version="20.16.0",
     workflow_node_version="22",
@@ -97,6 +101,21 @@ project.package.add_field("files", PUBLISHED)
 assert project.github
 for action, commit in ACTIONS.items():
     project.github.actions.set(action, f"{action}@{commit}")
+minimum_cdk = project.github.add_workflow("minimum-cdk")
+minimum_cdk.on(pull_request=PullRequestOptions(), workflow_dispatch={})
+minimum_cdk.add_job(
+    "test",
+    Job(
+        runs_on=["ubuntu-latest"],
+        permissions=JobPermissions(contents=JobPermission.READ),
+        steps=[
+            JobStep(uses="actions/checkout"),
+            JobStep(uses="actions/setup-node", with_={"node-version": "20"}),
+            *SETUP_PYTHON,
+            JobStep(run="make test-minimum-cdk"),
+        ],
+    ),
+)
 for task, commands in TASKS.items():
     found = project.tasks.try_find(task)
     assert found, task

@@ -12,7 +12,7 @@ typescript := $(shell find src -name '*.ts')
 image_builder := $(shell find src -name '*.py')
 say = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: help demo test lint generated check-packages pytest compile bindings packages synth clean
+.PHONY: help demo test test-minimum-cdk lint generated check-packages pytest compile bindings packages synth clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -37,6 +37,10 @@ generated: $(done)/compile ## fails when a generated file is stale
 pytest: $(done)/bindings $(done)/packages ## all Python tests; ARGS="-k name" picks some
 	$(call say,tests)
 	pytest $(ARGS)
+
+test-minimum-cdk: $(done)/python ## the tests, on the oldest aws-cdk-lib that is supported
+	$(call say,tests on the minimum CDK)
+	@python -m tools.minimum_cdk
 
 compile: $(done)/compile ## TypeScript to lib/
 bindings: $(done)/bindings ## Python package for the tests, build/bindings

@@ -7,7 +7,7 @@ KEPT = ("PATH", "HOME", "TMPDIR", "LANG", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE
 
 
 def environment(architecture: str, **variables: str) -> dict[str, str]:
-    """The environment of a host of this architecture, `arm64` or `x64`, without this machine's CI variables."""
+    """A host of this architecture, `arm64` or `x64`, without the CI variables of this one."""
     script = quote(f"Object.defineProperty(process,'arch',{{value:'{architecture}'}})", safe="(),.")
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return {

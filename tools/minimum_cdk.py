@@ -1,0 +1,51 @@
+"""Runs the tests in a copy of the repository that has the oldest supported aws-cdk-lib and constructs."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+COPY = ROOT / "build/minimum-cdk"
+LATER_THAN_MINIMUM = re.compile(r"^(aws-cdk\.aws-bedrock|cdklabs\.|aws-cdk\.(asset|cloud))")
+
+
+def minimum_versions() -> dict[str, str]:
+    peers = json.loads((ROOT / "package.json").read_text())["peerDependencies"]
+    return {name: str(peers[name]).lstrip("^") for name in ("aws-cdk-lib", "constructs")}
+
+
+def copy_repository() -> None:
+    shutil.rmtree(COPY, ignore_errors=True)
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():
+            (COPY / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, COPY / name)
+
+
+def lower_python_requirements(versions: dict[str, str]) -> None:
+    path = COPY / "requirements-dev.txt"
+    kept = [line for line in path.read_text().splitlines() if not LATER_THAN_MINIMUM.match(line)]
+    lowered = [
+        re.sub(r"^(aws-cdk-lib|constructs)==.*", lambda m: f"{m[1]}=={versions[m[1]]}", li) for li in kept
+    ]
+    path.write_text("\n".join(lowered) + "\n")
+
+
+def main() -> int:
+    versions = minimum_versions()
+    print(f"copying the repository to {COPY.relative_to(ROOT)}, with {versions}", flush=True)
+    copy_repository()
+    lower_python_requirements(versions)
+    packages = [f"{name}@{version}" for name, version in versions.items()]
+    subprocess.run(["make", "build/done/python", "build/done/node"], cwd=COPY, check=True)
+    subprocess.run(["npm", "install", "--no-save", "--force", *packages], cwd=COPY, check=True)
+    return subprocess.run(["make", "pytest", f"ARGS={' '.join(sys.argv[1:])}"], cwd=COPY).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
