@@ -1,8 +1,3 @@
-export {
-  Arm64AgentRuntimeArtifact,
-  Arm64AgentRuntimeArtifactProps,
-  EcrImageOptions,
-} from './arm64-agent-runtime-artifact';
-export { IArm64AgentRuntimeArtifact } from './agent-image';
+export { Arm64AgentRuntimeArtifact, Arm64AgentRuntimeArtifactProps } from './arm64-agent-runtime-artifact';
 export { BuildSecret, RegistryCredentials } from './build-credentials';
-export { AutoBuildOptions, CodeBuildOptions, ImageBuild, LocalBuildOptions } from './image-build';
+export { AutoBuildOptions, CodeBuildOptions, EcrImageOptions, ImageBuild, LocalBuildOptions } from './image-build';

@@ -1,0 +1,85 @@
+import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import * as ssm from 'aws-cdk-lib/aws-ssm';
+import { BuildVariable, RegistryLogin } from './private/build-environment';
+
+/**
+ * A secret of a build in AWS CodeBuild. CodeBuild reads it when the build starts and masks it in the log.
+ */
+export class BuildSecret {
+  /**
+   * A secret in AWS Secrets Manager.
+   *
+   * @param secret the secret, which the build is allowed to read
+   * @param field the key of a JSON secret; the whole secret without it
+   */
+  public static fromSecretsManager(secret: secretsmanager.ISecret, field?: string): BuildSecret {
+    return new BuildSecret(secretVariable(secret, field), (grantee) => secret.grantRead(grantee));
+  }
+
+  /**
+   * A parameter in AWS Systems Manager Parameter Store.
+   *
+   * @param parameter the parameter, which the build is allowed to read
+   */
+  public static fromSsmParameter(parameter: ssm.IParameter): BuildSecret {
+    return new BuildSecret({ type: 'PARAMETER_STORE', value: parameter.parameterName }, (grantee) => parameter.grantRead(grantee));
+  }
+
+  private constructor(
+    private readonly variable: BuildVariable,
+    private readonly grant: (grantee: iam.IGrantable) => iam.Grant,
+  ) {}
+
+  /** @internal */
+  public _bind(grantee: iam.IGrantable): BuildVariable {
+    this.grant(grantee);
+    return this.variable;
+  }
+}
+
+/**
+ * Credentials of a registry that a build in AWS CodeBuild pulls base images from.
+ */
+export class RegistryCredentials {
+  /**
+   * A registry with user name and password.
+   *
+   * @param server the host name of the registry, `docker.io` for Docker Hub
+   * @param secret a JSON secret with the keys `username` and `password`, which the build is allowed to read
+   */
+  public static fromSecretsManager(server: string, secret: secretsmanager.ISecret): RegistryCredentials {
+    return new RegistryCredentials((grantee) => {
+      secret.grantRead(grantee);
+      return {
+        server,
+        username: secretVariable(secret, 'username'),
+        password: secretVariable(secret, 'password'),
+      };
+    });
+  }
+
+  /**
+   * A private repository in Amazon ECR, of any account and region.
+   *
+   * @param repository the repository, which the build is allowed to pull from; one of another account must allow it too
+   */
+  public static fromEcrRepository(repository: ecr.IRepository): RegistryCredentials {
+    return new RegistryCredentials((grantee) => {
+      repository.grantPull(grantee);
+      return { server: repository.registryUri, region: repository.env.region };
+    });
+  }
+
+  private constructor(private readonly bind: (grantee: iam.IGrantable) => RegistryLogin) {}
+
+  /** @internal */
+  public _bind(grantee: iam.IGrantable): RegistryLogin {
+    return this.bind(grantee);
+  }
+}
+
+function secretVariable(secret: secretsmanager.ISecret, field?: string): BuildVariable {
+  return { type: 'SECRETS_MANAGER', value: field === undefined ? secret.secretArn : `${secret.secretArn}:${field}` };
+}

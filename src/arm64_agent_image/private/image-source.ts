@@ -1,0 +1,66 @@
+import * as fs from 'fs';
+import * as path from 'path';
+import { IConstruct } from 'constructs';
+import { dockerContext, DockerContextProps, requireContext } from './docker-context';
+import { findStage, pinnedPlatform, readStages } from './dockerfile';
+import { ImageSource } from './image';
+import { failure, requireArgument, requireLiteral } from './validation';
+
+const PLATFORM = 'linux/arm64';
+
+export interface ImageSourceProps extends Omit<DockerContextProps, 'file'> {
+  readonly file?: string;
+  readonly target?: string;
+  readonly buildArgs?: { [name: string]: string };
+  readonly buildContexts?: { [name: string]: string };
+  readonly extraHash?: string;
+}
+
+/** Checks the properties that say what is built. */
+export function imageSource(scope: IConstruct, props: ImageSourceProps): ImageSource {
+  const { file = 'Dockerfile', buildArgs = {}, buildContexts = {}, extraHash } = props;
+  const target = props.target || undefined;
+  requireLiteral(scope, 'directory', props.directory);
+  requireArgument(scope, 'file', file);
+  requireContext(scope, props.directory, file);
+  requireNames(scope, 'buildArgs', buildArgs);
+  requireNames(scope, 'buildContexts', buildContexts);
+  requireRemote(scope, buildContexts);
+  requireLiteral(scope, 'extraHash', extraHash ?? '');
+  requireStage(scope, path.join(props.directory, file), target, buildArgs);
+  return { context: dockerContext(scope, { ...props, file }), target, buildArgs, buildContexts, extraHash };
+}
+
+function requireNames(scope: IConstruct, property: string, values: Record<string, string>): void {
+  for (const [name, value] of Object.entries(values)) {
+    requireArgument(scope, `${property} name`, name);
+    requireArgument(scope, `${property}.${name}`, value);
+    if (name === '' || name.includes('=')) {
+      throw failure(scope, `'${property}' must have names that are not empty and contain no '=', got '${name}'; rename it`);
+    }
+  }
+}
+
+function requireRemote(scope: IConstruct, buildContexts: Record<string, string>): void {
+  for (const [name, value] of Object.entries(buildContexts)) {
+    if (!/^(docker-image:\/\/|https?:\/\/|ssh:\/\/|git:\/\/|git@|target:)/.test(value)) {
+      throw failure(scope, `'buildContexts.${name}' must be an image, a URL or a Git repository, got '${value}'; `
+        + 'a local directory does not reach CodeBuild: move it into \'directory\'');
+    }
+  }
+}
+
+function requireStage(scope: IConstruct, dockerfile: string, target: string | undefined, buildArgs: Record<string, string>): void {
+  requireArgument(scope, 'target', target ?? '');
+  const stages = readStages(fs.readFileSync(dockerfile, 'utf8'), buildArgs);
+  const stage = findStage(stages, target);
+  if (target && !stage && stages.length > 0) {
+    const names = stages.map((known, index) => known.name ?? String(index)).join(', ');
+    throw failure(scope, `'target' must be a stage of ${dockerfile}, got '${target}'; its stages are: ${names}`);
+  }
+  const platform = stage && pinnedPlatform(stages, stage);
+  if (platform && !platform.includes('$') && !/^linux\/(arm64|aarch64)(\/v8)?$/i.test(platform)) {
+    throw failure(scope, `'directory' has a Dockerfile (${dockerfile}) whose final stage is pinned to the platform ${platform}, `
+      + `but AgentCore Runtime runs ${PLATFORM}; remove '--platform=${platform}' from its FROM`);
+  }
+}

@@ -1,0 +1,37 @@
+import { SymlinkFollowMode } from 'aws-cdk-lib';
+import * as assets from 'aws-cdk-lib/aws-ecr-assets';
+import { Construct } from 'constructs';
+import { LocalBuildOptions } from '../image-build';
+import { Image, ImageSource } from './image';
+import { NoBuilder } from './no-builder';
+
+/** The image as a Docker asset of the CDK, with no custom resource near it: hotswap keeps working. */
+export function localImage(scope: Construct, source: ImageSource, options: LocalBuildOptions, reason: string): Image {
+  const { context, target, buildArgs, buildContexts, extraHash } = source;
+  const asset = new assets.DockerImageAsset(scope, 'Asset', {
+    directory: context.directory,
+    file: context.file,
+    exclude: context.exclude,
+    ignoreMode: context.ignoreMode,
+    followSymlinks: SymlinkFollowMode.NEVER,
+    platform: assets.Platform.LINUX_ARM64,
+    target,
+    buildArgs: ifAny(buildArgs),
+    buildContexts: ifAny(buildContexts),
+    buildSecrets: ifAny(options.buildSecrets ?? {}),
+    extraHash,
+  });
+  return {
+    buildMode: 'local',
+    buildModeReason: reason,
+    imageUri: asset.imageUri,
+    imageTag: asset.imageTag,
+    repository: asset.repository,
+    builder: new NoBuilder(),
+    dependencies: [],
+  };
+}
+
+function ifAny(values: Record<string, string>): Record<string, string> | undefined {
+  return Object.keys(values).length > 0 ? values : undefined;
+}
