@@ -123,7 +123,7 @@ def account(folder: Path, engine: Engine, node_modules: Path) -> Iterator[Accoun
     }
     (folder / "tmp").mkdir()
     with step("starting the emulated AWS"):
-        process = spawn([sys.executable, "-m", "rehearsal.aws"], log, environment)
+        process = spawn([sys.executable, "-m", "rehearsal.aws"], log, environment, cwd=folder)
         try:
             wait_until(lambda: answers(served.port), "the emulated AWS", process, log)
         except BaseException:

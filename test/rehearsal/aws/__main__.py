@@ -4,10 +4,11 @@ import sys
 
 from ministack.app import main
 
-from . import cloudformation, codebuild, registry
+from . import cloudformation, codebuild, registry, sessions
 
 cloudformation.install()
 codebuild.install()
 registry.install()
+sessions.install()
 sys.argv = ["rehearsal.aws"]
 main()

@@ -2,10 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import secrets
+from typing import Any
 
-from ministack.core import iam_evaluator
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam, sts
+
+
+_pin_origin = app.pin_request_origin
+_extract = iam_actions.extract_resource_arn
+
+
+def install() -> None:
+    """Check CodeBuild's calls against the project, and count the plain HTTP of 127.0.0.1 as the TLS that AWS serves: bucket policies ask for `aws:SecureTransport`."""
+    app.pin_request_origin = lambda address, _secure: _pin_origin(address, True)
+    iam_actions.extract_resource_arn = _resource_arn
+
+
+def _resource_arn(service: str, *args: Any, **kwargs: Any) -> str:
+    """A build is no resource of its own: calls that name builds are checked against their project.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodebuild.html
+    """
+    found: str = _extract(service, *args, **kwargs)
+    body = next((arg for arg in args if isinstance(arg, bytes)), b"")
+    if service != "codebuild" or found != "*" or not body:
+        return found
+    request = json.loads(body)
+    builds = request.get("ids") or [request.get("id", "")]
+    region, account = responses.get_region(), responses.get_account_id()
+    return f"arn:aws:codebuild:{region}:{account}:project/{builds[0].split(':')[0]}"
 
 
 def assume(role_arn: str, session: str) -> dict[str, str]:

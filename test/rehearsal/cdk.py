@@ -1,0 +1,100 @@
+"""The real CDK command line, talking to the emulated account only."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .account import ACCOUNT, REGION, Account
+from .engine import Engine
+from .processes import RehearsalError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one CDK command printed, how it ended and when it began."""
+
+    exit_status: int
+    output: str
+    began: float
+    seconds: float
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the command ended well."""
+        return self.exit_status == 0
+
+
+@dataclass(frozen=True)
+class Cdk:
+    """The CDK command line with its environment."""
+
+    program: Path
+    account: Account
+    engine: Engine
+    folder: Path
+
+    def environment(self) -> dict[str, str]:
+        """No profile, no telemetry, no notices: nothing but the emulated account is contacted."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
+        return {
+            **inherited,
+            **self.account.environment(),
+            **self.engine.environment,
+            "CDK_DOCKER": str(self.folder / "bin/docker"),
+            "CDK_HOME": str(self.folder / "cdk-home"),
+            "CDK_DISABLE_CLI_TELEMETRY": "1",
+            "CDK_DISABLE_VERSION_CHECK": "1",
+            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+            "CDK_DEFAULT_REGION": REGION,
+            "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
+            "REHEARSAL_DOCKER": self.engine.docker,
+            "REHEARSAL_REGISTRY": self.account.registry,
+            "CI": "true",
+        }
+
+    def run(self, *arguments: str, cwd: Path | None = None, more: Mapping[str, str] | None = None) -> Outcome:
+        """Run one command to its end."""
+        began = time.time()
+        result = subprocess.run(
+            self.command(*arguments),
+            cwd=cwd or self.folder,
+            env={**self.environment(), **(more or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=1200,
+        )
+        return Outcome(result.returncode, result.stdout, began, time.time() - began)
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line with the options that every command gets."""
+        return ["node", str(self.program), "--no-notices", "--no-color", "--no-version-reporting", *arguments]
+
+    def bootstrap(self) -> Outcome:
+        """`cdk bootstrap` of the account."""
+        return self.run("bootstrap", f"aws://{ACCOUNT}/{REGION}", cwd=self.folder)
+
+    def deploy(self, assembly: Path, *arguments: str, stacks: Sequence[str] = ("--all",)) -> Outcome:
+        """`cdk deploy` of a synthesized app."""
+        always = ("--app", str(assembly), "--require-approval=never", "--progress=events")
+        return self.run("deploy", *stacks, *always, *arguments)
+
+    def destroy(self, assembly: Path, stacks: Sequence[str] = ("--all",)) -> Outcome:
+        """`cdk destroy` of a synthesized app."""
+        return self.run("destroy", *stacks, "--app", str(assembly), "--force", "--progress=events")
+
+
+def program(*folders: Path) -> Path:
+    """The CDK command line in the first of these node_modules folders that has it."""
+    for folder in folders:
+        path = folder / "aws-cdk/bin/cdk"
+        if path.exists():
+            return path
+    raise RehearsalError("the CDK command line is not installed: run `npm ci` in the project's folder")

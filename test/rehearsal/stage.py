@@ -1,0 +1,62 @@
+"""The whole rehearsal as one context manager: engine, account, base images, bootstrapped, ready to deploy."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import base_images, cdk
+from .account import REGISTRY, Account, account
+from .engine import Engine, engine
+from .processes import RehearsalError, sigterm_as_interrupt
+from .progress import step
+
+PROJECT = Path(__file__).resolve().parents[2]
+PYTHON_BASE = f"{REGISTRY}/base/python:3.13-slim"
+BUSYBOX_BASE = f"{REGISTRY}/base/busybox:1"
+AMD64_BASE = f"{REGISTRY}/base/amd64:1"
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """An emulated account with a registry, and the tools that deploy to it."""
+
+    folder: Path
+    engine: Engine
+    account: Account
+    cdk: cdk.Cdk
+
+
+@contextlib.contextmanager
+def rehearsal() -> Iterator[Rehearsal]:
+    """Start everything, and stop everything at the end, after an interrupt too."""
+    program = cdk.program(PROJECT / "node_modules")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(sigterm_as_interrupt())
+        folder = Path(tempfile.mkdtemp(prefix="arm64-rehearsal-"))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        docker = stack.enter_context(engine())
+        cloud = stack.enter_context(account(folder, docker, program.parents[2]))
+        serve_base_images(docker, cloud)
+        tool = cdk.Cdk(program, cloud, docker, folder)
+        with step("cdk bootstrap"):
+            outcome = tool.bootstrap()
+        if not outcome.succeeded:
+            raise RehearsalError(f"cdk bootstrap failed:\n{outcome.output[-2000:]}")
+        yield Rehearsal(folder, docker, cloud, tool)
+
+
+def serve_base_images(docker: Engine, cloud: Account) -> None:
+    """Put the base images that the Dockerfiles name into the account's registry."""
+    wanted = ((PYTHON_BASE, True, "linux/arm64"), (BUSYBOX_BASE, False, "linux/arm64"), (AMD64_BASE, False, "linux/amd64"))
+    with step("serving arm64 base images"):
+        for uri, python, platform in wanted:
+            name = uri.partition("/")[2]
+            cloud.client("ecr").create_repository(repositoryName=name.partition(":")[0])
+            local = f"{cloud.registry}/{name}"
+            base_images.build(docker, cloud.folder, local, python, platform)
+            docker.run("push", "--quiet", local)
