@@ -56,7 +56,7 @@ clean: ## remove everything that make made
 $(done)/python: requirements-dev.txt
 	$(call say,python packages)
 	$(PYTHON) -m venv .venv
-	pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	pip install -qq --requirement requirements-dev.txt
 	@mkdir -p $(@D) && touch $@
 
 $(done)/node: package.json package-lock.json

@@ -56,17 +56,21 @@ def synthesize(python: Path, host: str, variables: dict[str, str]) -> Path:
     return output
 
 
-def describe(output: Path) -> None:
+def describe(output: Path, shown: list[str]) -> list[str]:
     template = json.loads((output / "PythonAppAgent.template.json").read_text())
     assets = json.loads((output / "PythonAppAgent.assets.json").read_text())
     print(f"   chosen: {template['Outputs']['BuildMode']['Value']}")
     for asset in assets["dockerImages"].values():
         print(f"   the deploying machine runs: docker build --platform {asset['source']['platform']}")
     order = creation_order(template)
-    print("   CloudFormation then creates, in this order:")
-    for number, name in enumerate(order, 1):
-        print(f"   {number:3} {marked(template['Resources'][name])} {name}")
+    if order == shown:
+        print(f"   CloudFormation then creates the same {len(order)} resources in the same order")
+    else:
+        print("   CloudFormation then creates, in this order:")
+        for number, name in enumerate(order, 1):
+            print(f"   {number:3} {marked(template['Resources'][name])} {name}")
     check_order(template, order)
+    return order
 
 
 def marked(resource: dict[str, Any]) -> str:
@@ -80,7 +84,7 @@ def check_order(template: dict[str, Any], order: list[str]) -> None:
         assert kinds.index(IMAGE) < kinds.index(RUNTIME), "the Runtime would be created before its image"
         print("   the Runtime comes after its image")
     else:
-        print("   the image is pushed before the deployment begins")
+        print("   its image is pushed before CloudFormation begins")
 
 
 def rehearse() -> int:
@@ -93,9 +97,10 @@ def rehearse() -> int:
 def main() -> int:
     say("installing the wheel in the example's own environment")
     python = install_wheel()
+    shown: list[str] = []
     for host, variables in HOSTS.items():
-        say(f"synthesizing on {host}")
-        describe(synthesize(python, host, variables))
+        say(f"synthesizing as on {host}")
+        shown = describe(synthesize(python, host, variables), shown)
     say("deploying it on this machine")
     return rehearse()
 
