@@ -66,7 +66,6 @@ class Aws:
     logs: CloudWatchLogsClient
 
 
-@dataclass(frozen=True)
 class Clock:
     """The time in seconds since the epoch, and sleeping: replaced in tests."""
 

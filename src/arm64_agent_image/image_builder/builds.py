@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mypy_boto3_codebuild import CodeBuildClient
-    from mypy_boto3_codebuild.type_defs import BuildTypeDef
+    from mypy_boto3_codebuild.type_defs import BuildTypeDef, EnvironmentVariableTypeDef
 
     from .properties import Properties
 
@@ -27,7 +27,7 @@ def recent(codebuild: CodeBuildClient, project_name: str) -> list[BuildTypeDef]:
     ListBuildsForProject sorts so by default, and refuses an explicit order for a project with more builds
     than that.
     """
-    ids = codebuild.list_builds_for_project(projectName=project_name)["ids"][:100]
+    ids = codebuild.list_builds_for_project(projectName=project_name).get("ids", [])[:100]
     found = codebuild.batch_get_builds(ids=ids)["builds"] if ids else []
     return sorted(found, key=lambda build: ids.index(build["id"]))
 
@@ -47,6 +47,12 @@ def find(codebuild: CodeBuildClient, properties: Properties, token: str) -> Buil
 
 def start(codebuild: CodeBuildClient, properties: Properties, token: str, buildspec: str) -> BuildTypeDef:
     """Start the request's build; the same request with the same properties never starts a second one."""
+    variables: list[EnvironmentVariableTypeDef] = [
+        {"name": TAG_VARIABLE, "value": properties.image_tag, "type": "PLAINTEXT"},
+        {"name": REQUEST_VARIABLE, "value": token, "type": "PLAINTEXT"},
+    ]
+    for secret in properties.environment_variables:
+        variables.append({"name": secret.name, "value": secret.value, "type": secret.source})
     return codebuild.start_build(
         projectName=properties.project_name,
         idempotencyToken=token,
@@ -54,11 +60,7 @@ def start(codebuild: CodeBuildClient, properties: Properties, token: str, builds
         sourceLocationOverride=properties.source_location,
         buildspecOverride=buildspec,
         timeoutInMinutesOverride=properties.timeout_in_minutes,
-        environmentVariablesOverride=[
-            {"name": TAG_VARIABLE, "value": properties.image_tag, "type": "PLAINTEXT"},
-            {"name": REQUEST_VARIABLE, "value": token, "type": "PLAINTEXT"},
-            *({"name": v.name, "value": v.value, "type": v.source} for v in properties.environment_variables),
-        ],
+        environmentVariablesOverride=variables,
     )["build"]
 
 

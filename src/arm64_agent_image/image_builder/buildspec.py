@@ -55,7 +55,7 @@ def buildspec(properties: Properties, token: str, previous_tag: str | None, plac
 
     :raises InvalidPropertyError: when a command gets longer than Linux lets a program's argument be.
     """
-    state = f"/tmp/arm64-agent-image-{token}"
+    state = f"~/.arm64-agent-image/{token}"
     phases = {
         "pre_build": [
             f"rm -rf {state} && mkdir -p {state}",

@@ -1,0 +1,268 @@
+"""Stand-ins for what the functions meet: a clock, stubbed AWS clients, a registry of images, CloudFormation's events."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import boto3
+from botocore.stub import Stubber
+from image_builder.aws import Aws, Clock
+
+NOW = 1_800_000_000.0
+TAG, OLD_TAG = "1" * 64, "0" * 64
+PROJECT, REPOSITORY, ACCOUNT = "Agent-Image-Project", "agent-image-1a2b3c", "123456789012"
+URI = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/{REPOSITORY}"
+BUILD_ID = f"{PROJECT}:7c9e6679-7425-40de-944b-e07fc1f90ae7"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+MEDIA_TYPES = [
+    OCI_MANIFEST,
+    "application/vnd.docker.distribution.manifest.v2+json",
+    OCI_INDEX,
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+]
+
+
+class FakeClock(Clock):
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.time += seconds
+
+
+def event(name: str, **properties: object) -> dict[str, Any]:
+    """A raw event of CloudFormation, with some of its properties replaced; None removes one."""
+    raw = json.loads((Path(__file__).parent / "events" / f"{name}.json").read_text())
+    for key, value in properties.items():
+        raw["ResourceProperties"].pop(key, None)
+        if value is not None:
+            raw["ResourceProperties"][key] = value
+    return dict(raw)
+
+
+def polled(name: str, started: float = NOW, deadline: float = NOW + 2000, **answer: object) -> dict[str, Any]:
+    """The event as ``is_complete`` gets it: with what ``on_event`` answered."""
+    return {**event(name), "Started": started, "Deadline": deadline, "BuildId": BUILD_ID, **answer}
+
+
+def build(status: str = "IN_PROGRESS", **fields: object) -> dict[str, Any]:
+    """A build as CodeBuild describes it."""
+    return {
+        "id": BUILD_ID,
+        "arn": f"arn:aws:codebuild:eu-west-1:{ACCOUNT}:build/{BUILD_ID}",
+        "buildStatus": status,
+        "startTime": datetime.fromtimestamp(NOW, UTC),
+        "timeoutInMinutes": 30,
+        "queuedTimeoutInMinutes": 5,
+        "logs": {"groupName": "/aws/codebuild/agent", "streamName": "7c9e6679"},
+        **fields,
+    }
+
+
+def environment(**variables: str) -> dict[str, Any]:
+    """A build's environment."""
+    return {
+        "type": "ARM_CONTAINER",
+        "image": "aws/codebuild/amazonlinux-aarch64-standard:3.0",
+        "computeType": "BUILD_GENERAL1_SMALL",
+        "environmentVariables": [{"name": n, "value": v, "type": "PLAINTEXT"} for n, v in variables.items()],
+    }
+
+
+def failed_phase(
+    phase: str, message: str = "", status: str = "FAILED", code: str = "COMMAND_EXECUTION_ERROR"
+) -> Any:
+    """The phases of a build that failed in one of them."""
+    return [
+        {"phaseType": "SUBMITTED", "phaseStatus": "SUCCEEDED"},
+        {"phaseType": phase, "phaseStatus": status, "contexts": [{"statusCode": code, "message": message}]},
+        {"phaseType": "COMPLETED"},
+    ]
+
+
+@dataclass
+class Stubs:
+    """Real clients of botocore whose answers are given by the test; nothing but those is asked."""
+
+    aws: Aws
+    codebuild: Stubber
+    ecr: Stubber
+    logs: Stubber
+
+    @classmethod
+    def make(cls) -> "Stubs":
+        clients = {
+            name: boto3.client(
+                name, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+            )  # type: ignore[call-overload]
+            for name in ("codebuild", "ecr", "logs")
+        }
+        stubbers = {name: Stubber(client) for name, client in clients.items()}
+        for stubber in stubbers.values():
+            stubber.activate()
+        return cls(Aws(**clients), **stubbers)
+
+    def assert_no_pending_responses(self) -> None:
+        for stubber in (self.codebuild, self.ecr, self.logs):
+            stubber.assert_no_pending_responses()
+
+    def no_image(self) -> None:
+        """ECR does not hold the content tag."""
+        missing = {"imageId": {"imageTag": TAG}, "failureCode": "ImageNotFound", "failureReason": "not found"}
+        self.ecr.add_response("batch_get_image", {"images": [], "failures": [missing]}, self.image_request())
+
+    def image(self, registry: "Registry", digest: str, tag: str = TAG) -> None:
+        """ECR holds this manifest under the content tag."""
+        self._manifest(registry, digest, {"imageTag": tag})
+
+    def child(self, registry: "Registry", digest: str) -> None:
+        """ECR is asked for a manifest of an index."""
+        self._manifest(registry, digest, {"imageDigest": digest})
+
+    def config(self, registry: "Registry", digest: str) -> None:
+        """ECR is asked for the configuration of an image."""
+        self.ecr.add_response(
+            "get_download_url_for_layer",
+            {"downloadUrl": f"{registry.url}/{digest}", "layerDigest": digest},
+            {"registryId": ACCOUNT, "repositoryName": REPOSITORY, "layerDigest": digest},
+        )
+
+    def good_image(self, registry: "Registry") -> str:
+        """ECR holds a linux/arm64 image under the content tag; its digest."""
+        digest = registry.image()
+        self.image(registry, digest)
+        self.config(registry, registry.config_of(digest))
+        return digest
+
+    def builds(self, *builds: dict[str, Any]) -> None:
+        """CodeBuild lists these builds of the project."""
+        ids = [b["id"] for b in builds]
+        self.codebuild.add_response(
+            "list_builds_for_project", {"ids": ids} if ids else {}, {"projectName": PROJECT}
+        )
+        if ids:
+            self.codebuild.add_response("batch_get_builds", {"builds": list(builds)}, {"ids": ids})
+
+    def build(self, *builds: dict[str, Any]) -> None:
+        """CodeBuild describes the build."""
+        self.codebuild.add_response("batch_get_builds", {"builds": list(builds)}, {"ids": [BUILD_ID]})
+
+    def log(self, *lines: str) -> None:
+        """CloudWatch Logs holds these last lines of the build."""
+        self.logs.add_response(
+            "get_log_events",
+            {"events": [{"timestamp": 1, "message": f"{line}\n", "ingestionTime": 1} for line in lines]},
+            {
+                "logGroupName": "/aws/codebuild/agent",
+                "logStreamName": "7c9e6679",
+                "limit": 200,
+                "startFromHead": False,
+            },
+        )
+
+    def image_request(self, tag: str = TAG) -> dict[str, Any]:
+        return self._request({"imageTag": tag})
+
+    def _manifest(self, registry: "Registry", digest: str, image_id: dict[str, str]) -> None:
+        manifest = registry.blobs[digest].decode()
+        image = {"imageId": {"imageTag": TAG, "imageDigest": digest}, "imageManifest": manifest}
+        self.ecr.add_response("batch_get_image", {"images": [image], "failures": []}, self._request(image_id))
+
+    def _request(self, image_id: dict[str, str]) -> dict[str, Any]:
+        return {
+            "registryId": ACCOUNT,
+            "repositoryName": REPOSITORY,
+            "imageIds": [image_id],
+            "acceptedMediaTypes": MEDIA_TYPES,
+        }
+
+
+@dataclass
+class Registry:
+    """Manifests and configurations by digest, served over http on 127.0.0.1."""
+
+    url: str
+    blobs: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, document: object) -> str:
+        blob = document if isinstance(document, bytes) else json.dumps(document).encode()
+        digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
+        self.blobs[digest] = blob
+        return digest
+
+    def image(self, architecture: str = "arm64", os: str = "linux", layers: tuple[int, ...] = (1000,)) -> str:
+        config = self.add({"architecture": architecture, "os": os, "config": {}})
+        return self.add(
+            {
+                "schemaVersion": 2,
+                "mediaType": OCI_MANIFEST,
+                "config": {"digest": config, "size": len(self.blobs[config])},
+                "layers": [{"digest": f"sha256:{n:064x}", "size": size} for n, size in enumerate(layers)],
+            }
+        )
+
+    def index(self, *entries: dict[str, Any]) -> str:
+        return self.add({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(entries)})
+
+    def entry(self, digest: str, platform: str, **annotations: str) -> dict[str, Any]:
+        os, architecture = platform.split("/")
+        entry: dict[str, Any] = {
+            "digest": digest,
+            "size": 1,
+            "platform": {"os": os, "architecture": architecture},
+        }
+        return {**entry, "annotations": annotations} if annotations else entry
+
+    def config_of(self, digest: str) -> str:
+        return str(json.loads(self.blobs[digest])["config"]["digest"])
+
+
+@contextmanager
+def serve(registry: Registry) -> Iterator[Registry]:
+    """The registry's blobs on a free port of 127.0.0.1."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802
+            blob = registry.blobs.get(self.path.lstrip("/"))
+            self.send_response(200 if blob is not None else 404)
+            self.end_headers()
+            self.wfile.write(blob or b"")
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    registry.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield registry
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def started_build(
+    request_id: str, tag: str = TAG, status: str = "IN_PROGRESS", **fields: object
+) -> dict[str, Any]:
+    """A build that carries a request and a content tag in its environment."""
+    return build(
+        status, environment=environment(IMAGE_TAG=tag, REQUEST_ID=request_id), **copy.deepcopy(fields)
+    )
