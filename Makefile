@@ -28,7 +28,7 @@ lint: $(done)/bindings ## ruff, mypy and eslint
 	ruff check .
 	ruff format --check .
 	mypy
-	ESLINT_USE_FLAT_CONFIG=false eslint --ext .ts src/arm64_agent_image
+	NODE_NO_WARNINGS=1 ESLINT_USE_FLAT_CONFIG=false eslint --max-warnings 0 --ext .ts src/arm64_agent_image
 
 generated: $(done)/compile ## fails when a generated file is stale
 	$(call say,generated files)
