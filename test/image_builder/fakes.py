@@ -1,4 +1,4 @@
-"""Stand-ins for what the functions meet: a clock, stubbed AWS clients, a registry of images, CloudFormation's events."""
+"""Stand-ins for what the functions meet: time, stubbed AWS clients, a registry, CloudFormation's events."""
 
 import copy
 import hashlib
@@ -107,16 +107,12 @@ class Stubs:
 
     @classmethod
     def make(cls) -> "Stubs":
-        clients = {
-            name: boto3.client(
-                name, region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
-            )  # type: ignore[call-overload]
-            for name in ("codebuild", "ecr", "logs")
-        }
-        stubbers = {name: Stubber(client) for name, client in clients.items()}
-        for stubber in stubbers.values():
+        session = boto3.Session("x", "x", region_name="eu-west-1")
+        aws = Aws(session.client("codebuild"), session.client("ecr"), session.client("logs"))
+        stubbers = Stubber(aws.codebuild), Stubber(aws.ecr), Stubber(aws.logs)
+        for stubber in stubbers:
             stubber.activate()
-        return cls(Aws(**clients), **stubbers)
+        return cls(aws, *stubbers)
 
     def assert_no_pending_responses(self) -> None:
         for stubber in (self.codebuild, self.ecr, self.logs):
@@ -238,7 +234,7 @@ def serve(registry: Registry) -> Iterator[Registry]:
     """The registry's blobs on a free port of 127.0.0.1."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             blob = registry.blobs.get(self.path.lstrip("/"))
             self.send_response(200 if blob is not None else 404)
             self.end_headers()

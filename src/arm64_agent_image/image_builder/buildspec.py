@@ -67,6 +67,7 @@ def buildspec(properties: Properties, token: str, previous_tag: str | None, plac
         "post_build": [
             _push(properties, state),
             *([_export_cache(properties, state)] if properties.layer_cache else []),
+            f"rm -rf {state}",
         ],
     }
     if any(len(command) > MAX_COMMAND for commands in phases.values() for command in commands):
@@ -181,9 +182,12 @@ def _push(properties: Properties, state: str) -> str:
 if [ ! -e {state}/image ]; then
   echo "there is no image to push"
   false
-elif ! docker push {uri}; then
-  timeout 60 docker buildx imagetools inspect --raw {uri} > /dev/null 2>&1 &&
-    echo "notice: another build has pushed the image of the same source"
+elif docker push {uri}; then
+  true
+elif timeout 60 docker buildx imagetools inspect --raw {uri} > /dev/null 2>&1; then
+  echo "notice: another build has pushed the image of the same source"
+else
+  false
 fi"""
 
 

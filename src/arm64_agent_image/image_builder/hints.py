@@ -1,6 +1,7 @@
 """Well-known causes of failing builds, recognised by the words of docker, BuildKit, ECR and CodeBuild."""
 
 import re
+from collections.abc import Iterable
 
 _BASE_IMAGE = (
     "use base images that have linux/arm64, and remove '--platform=...' from the Dockerfile's FROM lines or"
@@ -66,9 +67,10 @@ _IN_VPC = ": the VPC subnets need a route to the internet (NAT) or endpoints for
 _ANYWHERE = ": check the address, or whether the host is up, then deploy again"
 
 
-def hint(text: str, *, in_vpc: bool) -> str | None:
-    """What to do about the first well-known cause that the text shows; None when it shows none."""
-    for pattern, advice in _HINTS:
-        if re.search(pattern, text):
-            return advice + (_IN_VPC if in_vpc else _ANYWHERE) if advice is _NO_NETWORK else advice
+def hint(lines: Iterable[str], *, in_vpc: bool) -> str | None:
+    """What to do about the last line that shows a well-known cause; None when none does."""
+    for line in reversed(list(lines)):
+        for pattern, advice in _HINTS:
+            if re.search(pattern, line):
+                return advice + (_IN_VPC if in_vpc else _ANYWHERE) if advice is _NO_NETWORK else advice
     return None

@@ -42,13 +42,11 @@ class BuildFailedError(ImageBuildError):
 def build_failed(logs: CloudWatchLogsClient, build: BuildTypeDef, properties: Properties) -> BuildFailedError:
     """The error for a build that has pushed no image."""
     status, (phase, reason) = build.get("buildStatus", ""), _failing_phase(build)
-    lines = _log_lines(logs, build)
+    lines = _output(_log_lines(logs, build))
     cause = f"the build of image {properties.image_uri} {_VERDICTS[status]} ({status} in phase {phase})"
-    advice = hint("\n".join([*reversed(lines), reason]), in_vpc=bool(build.get("vpcConfig", {}).get("vpcId")))
-    advice = advice or _advice(status, phase, properties)
-    return BuildFailedError(
-        compose(f"{cause}: {reason}" if reason else cause, advice, _output(lines), _where(build))
-    )
+    known = hint([*lines, reason], in_vpc=bool(build.get("vpcConfig", {}).get("vpcId")))
+    advice = known or _advice(status, phase, properties)
+    return BuildFailedError(compose(f"{cause}: {reason}" if reason else cause, advice, lines, _where(build)))
 
 
 def compose(cause: str, advice: str | None, log_lines: Iterable[str], where: str) -> str:
