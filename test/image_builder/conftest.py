@@ -11,12 +11,10 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def stubs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubs]:
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
+def stubs() -> Iterator[Stubs]:
     made = Stubs.make()
     yield made
-    made.assert_no_pending_responses()
+    made.close()
 
 
 @pytest.fixture(scope="session")

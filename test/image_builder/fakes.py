@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -61,7 +62,7 @@ def polled(name: str, started: float = NOW, deadline: float = NOW + 2000, **answ
     return {**event(name), "Started": started, "Deadline": deadline, "BuildId": BUILD_ID, **answer}
 
 
-def build(status: str = "IN_PROGRESS", **fields: object) -> dict[str, Any]:
+def build(status: str = "IN_PROGRESS", **fields: object) -> Any:
     """A build as CodeBuild describes it."""
     return {
         "id": BUILD_ID,
@@ -96,6 +97,13 @@ def failed_phase(
     ]
 
 
+@cache
+def clients() -> Aws:
+    """Real clients of botocore, made once: that takes longer than a test."""
+    session = boto3.Session("x", "x", region_name="eu-west-1")
+    return Aws(session.client("codebuild"), session.client("ecr"), session.client("logs"))
+
+
 @dataclass
 class Stubs:
     """Real clients of botocore whose answers are given by the test; nothing but those is asked."""
@@ -107,15 +115,16 @@ class Stubs:
 
     @classmethod
     def make(cls) -> "Stubs":
-        session = boto3.Session("x", "x", region_name="eu-west-1")
-        aws = Aws(session.client("codebuild"), session.client("ecr"), session.client("logs"))
+        aws = clients()
         stubbers = Stubber(aws.codebuild), Stubber(aws.ecr), Stubber(aws.logs)
         for stubber in stubbers:
             stubber.activate()
         return cls(aws, *stubbers)
 
-    def assert_no_pending_responses(self) -> None:
+    def close(self) -> None:
+        """Nothing that a test has foreseen may be left over."""
         for stubber in (self.codebuild, self.ecr, self.logs):
+            stubber.deactivate()
             stubber.assert_no_pending_responses()
 
     def no_image(self) -> None:

@@ -1,4 +1,4 @@
-"""Runs a buildspec as CodeBuild would, in real bash, with a ``docker`` and an ``aws`` that record their argv."""
+"""Runs a buildspec in real bash as CodeBuild would; ``docker`` and ``aws`` only record their argv."""
 
 import json
 import subprocess

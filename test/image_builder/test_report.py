@@ -1,0 +1,260 @@
+"""The message for a build that made no image: what is in it, and that it always fits."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from image_builder import properties, report
+from image_builder.failure import LIMIT, ImageBuildError, plain, shorten, shorten_start, weight
+
+from test.image_builder.fakes import BUILD_ID, Stubs, build, event, failed_phase
+
+WANTED = properties.parse(event("create"))
+LINK = (
+    "https://console.aws.amazon.com/codesuite/codebuild/123456789012/projects/Agent-Image-Project/build/"
+    "Agent-Image-Project%3A7c9e6679-7425-40de-944b-e07fc1f90ae7/?region=eu-west-1"
+)
+COMMAND_FAILED = "Error while executing command: docker buildx build --build-arg=X=1 .. Reason: exit status 1"
+ANY_TEXT = st.text(st.characters(codec=None))
+
+
+def message(stubs: Stubs, *log: str, status: str = "FAILED", **fields: Any) -> str:
+    """What is said of a build with this log."""
+    stubs.log(*log)
+    fields = {"phases": failed_phase("BUILD", COMMAND_FAILED), **fields}
+    return str(report.build_failed(stubs.aws.logs, build(status, **fields), WANTED))
+
+
+def test_says_what_where_why_and_where_to_read_on(stubs: Stubs) -> None:
+    assert message(stubs, "#7 [2/3] RUN make", "make: *** No rule to make target 'x'").splitlines() == [
+        f"the build of image {WANTED.image_uri} failed (FAILED in phase BUILD):"
+        " COMMAND_EXECUTION_ERROR: exit status 1",
+        "last lines of the build log:",
+        "  #7 [2/3] RUN make",
+        "  make: *** No rule to make target 'x'",
+        f"log: {LINK}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("exec /bin/sh: exec format error", "use base images that have linux/arm64"),
+        (
+            "ERROR: failed to solve: python:x: no match for platform in manifest: not found",
+            "a base image has no linux/arm64",
+        ),
+        (
+            "no matching manifest for linux/arm64/v8 in the manifest list entries",
+            "a base image has no linux/arm64",
+        ),
+        (
+            "429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit",
+            "public.ecr.aws/docker/library, or give 'registryCredentials'",
+        ),
+        ("write /var/lib/docker/tmp/x: no space left on device", "larger 'computeType'"),
+        (
+            "ERROR: failed to solve: failed to read dockerfile: open Dockerfile: no such file or directory",
+            "the Dockerfile is not in the directory: check 'file'",
+        ),
+        ('ERROR: target stage "prod" could not be found', "check 'target'"),
+        ("ERROR: failed to solve: pull access denied, repository does not exist", "registryCredentials"),
+        (
+            "ERROR: failed to solve: 1.dkr.ecr.eu-west-1.amazonaws.com/base:1: unexpected status from HEAD request"
+            ": 401 Unauthorized",
+            "grant pull from its ECR repository",
+        ),
+        (
+            "tag invalid: The image tag 'x' already exists in the 'y' repository and cannot be overwritten because"
+            " the tag is immutable.",
+            "deploy again to use it",
+        ),
+        (
+            'process "/bin/sh -c pip install torch" did not complete successfully: exit code: 137',
+            "ran out of memory: choose a larger 'computeType'",
+        ),
+        (
+            "The push refers to repository [x]\rdenied: User: arn:aws:sts::1:x is not authorized",
+            "registry denies access",
+        ),
+        (
+            'ERROR: failed to calculate checksum of ref x::y: "/app.py": not found',
+            "a file that the Dockerfile copies is not in the context",
+        ),
+        ("curl: (6) Could not resolve host: pypi.example", "could not reach a host: check the address"),
+        ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", "runs no Docker"),
+        ("ERROR: unknown command: docker buildx", "there is no buildx"),
+    ],
+)
+def test_hints_at_well_known_causes(line: str, advice: str, stubs: Stubs) -> None:
+    text = message(stubs, "Step 1", line, "the end")
+    assert advice in text
+    assert text.splitlines()[1].startswith("hint: ")
+
+
+def test_hints_at_missing_routes_when_the_build_runs_in_a_vpc(stubs: Stubs) -> None:
+    text = message(stubs, "Temporary failure in name resolution", vpcConfig={"vpcId": "vpc-1"})
+    assert "could not reach a host: the VPC subnets need a route to the internet (NAT)" in text
+
+
+def test_hints_at_the_last_cause_of_several(stubs: Stubs) -> None:
+    text = message(stubs, "dial tcp: i/o timeout", "retrying", "no space left on device")
+    assert "hint: the build machine's disk is full" in text
+
+
+@pytest.mark.parametrize(
+    ("phase", "code", "said", "advice"),
+    [
+        (
+            "DOWNLOAD_SOURCE",
+            "CLIENT_ERROR",
+            "AccessDenied: Access Denied for primary source S3",
+            "deploy again",
+        ),
+        (
+            "DOWNLOAD_SOURCE",
+            "CLIENT_ERROR",
+            "error: not authorized to perform: s3:GetObject on resource x",
+            "IAM did not know its permissions yet",
+        ),
+        (
+            "PROVISIONING",
+            "CLIENT_ERROR",
+            "ACCESS_DENIED: Service role arn:x does not allow AWS CodeBuild to create log streams",
+            "deploy again",
+        ),
+        ("PROVISIONING", "INTERNAL_SERVICE_ERROR", "Failed to provision", "deploy again"),
+        ("PROVISIONING", "CLIENT_ERROR", "no ARM_CONTAINER here", "ImageBuild.local()"),
+    ],
+)
+def test_hints_at_causes_outside_of_the_log(
+    phase: str, code: str, said: str, advice: str, stubs: Stubs
+) -> None:
+    text = message(stubs, phases=failed_phase(phase, said, code=code))
+    assert f"(FAILED in phase {phase}): {code}: {said[:40]}" in text
+    assert advice in text.splitlines()[1]
+
+
+def test_leaves_out_what_codebuild_says_and_the_command_it_repeats(stubs: Stubs) -> None:
+    text = message(
+        stubs,
+        "[Container] 2026/11/24 00:00:00 Running command docker buildx build .",
+        "ERROR: the cause",
+        "",
+        "[Container] 2026/11/24 00:00:01 Command did not exit successfully docker_build() {",
+        "  docker buildx build '--build-arg=X=exec format error' .",
+        "} exit status 1",
+        "[Container] 2026/11/24 00:00:01 Phase complete: BUILD State: FAILED",
+    )
+    assert "  ERROR: the cause\nlog: " in text
+    assert "docker_build" not in text
+    assert "hint" not in text
+
+
+def test_shows_what_codebuild_says_when_there_is_nothing_else(stubs: Stubs) -> None:
+    assert "[Container] Waiting for agent ping" in message(stubs, "[Container] Waiting for agent ping")
+
+
+def test_removes_colours_and_control_characters(stubs: Stubs) -> None:
+    assert "  a red word  and a link\n  50%\n  100%\n" in message(
+        stubs, "\x1b[1;31ma red\x1b[0m word\x07 \x1b]8;;http://x\x07and a link\x1b]8;;\x07", "50%\r100%"
+    )
+
+
+def test_keeps_non_ascii_text(stubs: Stubs) -> None:
+    assert "Fehler: Größe überschritten ✗ 日本" in message(stubs, "Fehler: Größe überschritten ✗ 日本")
+
+
+@pytest.mark.parametrize("logs", [{}, {"groupName": "g"}, {"deepLink": "x"}])
+def test_says_enough_without_a_log(logs: dict[str, str], stubs: Stubs) -> None:
+    failed = build("FAILED", phases=failed_phase("PROVISIONING", "no capacity"), logs=logs)
+    text = str(report.build_failed(stubs.aws.logs, failed, WANTED))
+    assert "no capacity" in text
+    assert text.endswith(f"log: {LINK}")
+
+
+@pytest.mark.parametrize(
+    "code", ["ResourceNotFoundException", "AccessDeniedException", "ThrottlingException"]
+)
+def test_says_enough_when_the_log_cannot_be_read(code: str, stubs: Stubs) -> None:
+    stubs.logs.add_client_error("get_log_events", code)
+    text = str(
+        report.build_failed(stubs.aws.logs, build("FAILED", phases=failed_phase("BUILD", "x")), WANTED)
+    )
+    assert "failed (FAILED in phase BUILD)" in text
+    assert text.endswith(f"log: {LINK}")
+
+
+def test_says_enough_of_a_build_without_phases(stubs: Stubs) -> None:
+    assert "(FAILED in phase unknown)" in message(stubs, phases=[])
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "host"),
+    [
+        ("aws", "eu-west-1", "console.aws.amazon.com"),
+        ("aws-cn", "cn-north-1", "console.amazonaws.cn"),
+        ("aws-us-gov", "us-gov-west-1", "console.amazonaws-us-gov.com"),
+    ],
+)
+def test_links_to_the_console_of_the_partition(partition: str, region: str, host: str) -> None:
+    assert report.console_link(f"arn:{partition}:codebuild:{region}:123456789012:build/p:1-2") == (
+        f"https://{host}/codesuite/codebuild/123456789012/projects/p/build/p%3A1-2/?region={region}"
+    )
+
+
+def test_names_the_log_stream_where_the_console_is_not_known(stubs: Stubs) -> None:
+    text = message(stubs, arn=f"arn:aws-new:codebuild:new-1:123456789012:build/{BUILD_ID}")
+    assert text.endswith(f"log: build {BUILD_ID}, log group /aws/codebuild/agent, stream 7c9e6679")
+
+
+@pytest.mark.parametrize("arn", ["", "x", "arn:aws:codebuild:eu-west-1:1:project/x"])
+def test_makes_no_link_of_something_else(arn: str) -> None:
+    assert report.console_link(arn) is None
+
+
+HUGE = ["x" * 100_000, "\U0001f9be" * 50_000, '"\\' * 50_000, "\x1b[31m" * 20_000, "line\n" * 20_000]
+
+
+@pytest.mark.parametrize("huge", HUGE, ids=["long", "non-ascii", "to be escaped", "colours", "many"])
+def test_fits_whatever_is_huge_and_keeps_cause_hint_and_link(huge: str, stubs: Stubs) -> None:
+    text = message(
+        stubs,
+        huge,
+        "no space left on device",
+        huge,
+        phases=failed_phase("BUILD", f"first words {huge}", code=huge),
+    )
+    assert weight(text) <= LIMIT
+    assert text.startswith(f"the build of image {WANTED.image_uri} failed (FAILED in phase BUILD)")
+    assert "hint: " in text
+    assert text.endswith(LINK)
+
+
+@given(cause=ANY_TEXT, advice=st.none() | ANY_TEXT, lines=st.lists(ANY_TEXT, max_size=30), where=ANY_TEXT)
+def test_every_message_fits_and_is_valid_text(
+    cause: str, advice: str | None, lines: list[str], where: str
+) -> None:
+    text = str(ImageBuildError(report.compose(cause, advice, [plain(line) for line in lines], where)))
+    assert weight(text) <= LIMIT
+    assert json.loads(json.dumps(text).encode("utf-8")) == text
+    text.encode("utf-8")
+
+
+@given(text=ANY_TEXT, limit=st.integers(10, 200))
+def test_shortened_texts_fit_and_keep_their_end_or_beginning(text: str, limit: int) -> None:
+    text = text.encode("utf-8", "replace").decode()
+    for short in (shorten(text, limit), shorten_start(text, limit)):
+        assert weight(short) <= limit
+    assert shorten(text, limit).removesuffix("...") in text
+    assert shorten_start(text, limit).removeprefix("...") in text
+    if weight(text) <= limit:
+        assert shorten(text, limit) == shorten_start(text, limit) == text
+
+
+@given(ANY_TEXT)
+def test_plain_text_is_one_printable_line(text: str) -> None:
+    assert len(plain(text).splitlines()) <= 1
+    plain(text).encode("utf-8")
