@@ -44,7 +44,7 @@ export function joinNetwork(scope: Construct, project: codebuild.Project, role: 
     ],
     resources: ['*'],
   }));
-  role.addToPolicy(new iam.PolicyStatement({
+  const { policyDependable } = role.addToPrincipalPolicy(new iam.PolicyStatement({
     actions: ['ec2:CreateNetworkInterfacePermission'],
     resources: [stack.formatArn({ service: 'ec2', resource: 'network-interface', resourceName: '*' })],
     conditions: {
@@ -54,7 +54,7 @@ export function joinNetwork(scope: Construct, project: codebuild.Project, role: 
       },
     },
   }));
-  resource.node.addDependency(role);
+  resource.node.addDependency(policyDependable!);
 }
 
 /** Lets CodeBuild, for projects of this account only, assume the role. */

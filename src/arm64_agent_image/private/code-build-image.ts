@@ -3,6 +3,7 @@ import { CustomResource, SymlinkFollowMode } from 'aws-cdk-lib';
 import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import { CodeBuildOptions } from '../image-build';
+import { acknowledgeRules } from './acknowledgements';
 import { BuildEnvironment, buildEnvironment } from './build-environment';
 import { buildLogs, buildProject, buildRole, buildTimeout } from './build-project';
 import { allowBuild } from './build-permissions';
@@ -45,7 +46,8 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
       Registries: environment.registries.length > 0 ? environment.registries : undefined,
     },
   });
-  resource.node.addDependency(project, role, ...permissions);
+  resource.node.addDependency(role, ...permissions);
+  acknowledgeRules(scope);
 
   return {
     buildMode: 'codebuild',

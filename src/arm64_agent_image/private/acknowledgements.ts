@@ -1,0 +1,81 @@
+import { CfnResource, Stack, Token, Validations } from 'aws-cdk-lib';
+import { CfnFunction } from 'aws-cdk-lib/aws-lambda';
+import { IConstruct } from 'constructs';
+
+interface Acknowledgement {
+  readonly rules: string[];
+  readonly reason: string;
+}
+
+const ACKNOWLEDGEMENTS: Record<string, Acknowledgement[]> = {
+  'AWS::CodeBuild::Project': [
+    { rules: ['AwsSolutions-CB4'], reason: 'The project stores no artifacts that a key could encrypt' },
+  ],
+  'AWS::ECR::Repository': [
+    { rules: ['CKV_AWS_136'], reason: 'Amazon ECR encrypts every repository; encryptionKey sets a key of your own' },
+  ],
+  'AWS::IAM::Policy': [
+    { rules: ['AwsSolutions-IAM5'], reason: 'Wildcards stand for versions of one function, and where IAM knows no narrower resource' },
+    { rules: ['CKV_AWS_107', 'CKV_AWS_111'], reason: 'Registry logins and network interfaces of a build have no narrower resource in IAM' },
+    { rules: ['NIST.800.53.R5-IAMNoInlinePolicy'], reason: 'The policy fits one role only and is deleted with it' },
+  ],
+  'AWS::Lambda::Function': [
+    { rules: ['CKV_AWS_115', 'NIST.800.53.R5-LambdaConcurrency'], reason: 'Reserved concurrency would be taken from the account and could block deployments' },
+    { rules: ['CKV_AWS_116', 'NIST.800.53.R5-LambdaDLQ'], reason: 'CloudFormation is told of every failure, so no event is lost' },
+    { rules: ['CKV_AWS_117', 'NIST.800.53.R5-LambdaInsideVPC'], reason: 'The function calls AWS APIs only' },
+    { rules: ['CKV_AWS_173'], reason: 'The environment holds ARNs and no secrets' },
+    { rules: ['W3005'], reason: 'The CDK states the dependency twice' },
+  ],
+  'AWS::Logs::LogGroup': [
+    {
+      rules: ['CKV_AWS_158', 'NIST.800.53.R5-CloudWatchLogGroupEncrypted'],
+      reason: 'CloudWatch Logs encrypts every log group; the log holds no secrets',
+    },
+  ],
+  'AWS::StepFunctions::StateMachine': [
+    { rules: ['AwsSolutions-SF1', 'AwsSolutions-SF2'], reason: 'The functions it calls log every step; its own log would hold CloudFormation response URLs' },
+    { rules: ['W3005'], reason: 'The CDK states the dependency twice' },
+  ],
+};
+
+/**
+ * Tells linters, in the metadata of the resources, which of their rules do not fit the resources below `scope`.
+ *
+ * Read by cdk-nag, checkov and cfn-lint; docs/security.md lists the rules.
+ */
+export function acknowledgeRules(scope: IConstruct): void {
+  const resources = scope.node.findAll().filter(CfnResource.isCfnResource);
+  const wildcards = wildcardFindings(scope, resources);
+  for (const resource of resources) {
+    const rules = (ACKNOWLEDGEMENTS[resource.cfnResourceType] ?? [])
+      .flatMap((acknowledgement) => acknowledgement.rules.map((id) => ({ id, reason: acknowledgement.reason })));
+    const nag = rules.filter(({ id }) => id.includes('-'));
+    const checkov = rules.filter(({ id }) => id.startsWith('CKV_'));
+    const cfnLint = rules.filter(({ id }) => /^W\d+$/.test(id));
+
+    if (nag.length > 0) {
+      Validations.of(resource).acknowledge(...nag.flatMap(({ id, reason }) => (
+        id === 'AwsSolutions-IAM5' ? wildcards.map((finding) => ({ id: `${id}[${finding}]`, reason })) : [{ id, reason }])));
+      resource.addMetadata('cdk_nag', { rules_to_suppress: nag });
+    }
+    if (checkov.length > 0) {
+      resource.addMetadata('checkov', { skip: checkov.map(({ id, reason }) => ({ id, comment: reason })) });
+    }
+    if (cfnLint.length > 0) {
+      resource.addMetadata('cfn-lint', { config: { ignore_checks: cfnLint.map(({ id }) => id) } });
+    }
+  }
+}
+
+/** How cdk-nag names, one by one, the wildcards that policies below `scope` may have. */
+function wildcardFindings(scope: IConstruct, resources: CfnResource[]): string[] {
+  const { region, account } = Stack.of(scope);
+  const place = [Token.isUnresolved(region) ? '<AWS::Region>' : region, Token.isUnresolved(account) ? '<AWS::AccountId>' : account];
+  return [
+    'Resource::*',
+    `Resource::arn:<AWS::Partition>:ec2:${place.join(':')}:network-interface/*`,
+    ...resources
+      .filter((resource) => resource.cfnResourceType === CfnFunction.CFN_RESOURCE_TYPE_NAME)
+      .map((resource) => `Resource::<${Stack.of(scope).resolve(resource.logicalId)}.Arn>:*`),
+  ];
+}
