@@ -47,7 +47,7 @@ bindings: $(done)/bindings ## Python package for the tests, build/bindings
 packages: $(done)/packages ## wheel and npm tarball, dist/
 
 synth: $(done)/compile ## regenerate package.json, workflows and API.md
-	projen default
+	python .projenrc.py
 	projen docgen
 
 clean: ## remove everything that make made

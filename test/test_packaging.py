@@ -78,8 +78,8 @@ def test_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) -> Non
     python = tmp_path / "venv/bin/python"
     constraints = ROOT / "requirements-dev.txt"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    install = [python, "-m", "pip", "install", "--quiet", "--constraint", constraints, wheel]
-    subprocess.run(install, check=True)
+    pip: list[str | Path] = [python, "-m", "pip", "install", "-qq", "--constraint", constraints]
+    subprocess.run([*pip, wheel], check=True)
     program = "from arm64_agent_image import Arm64AgentRuntimeArtifact, ImageBuild; print(ImageBuild.auto())"
     result = subprocess.run([python, "-c", program], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr

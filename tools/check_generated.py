@@ -20,7 +20,7 @@ def contents() -> dict[Path, bytes]:
 
 def stale_project_files() -> list[str]:
     before = contents()
-    subprocess.run(["projen", "default"], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, ".projenrc.py"], cwd=ROOT, check=True)
     after = contents()
     return sorted(
         str(path.relative_to(ROOT)) for path in before | after if before.get(path) != after.get(path)
