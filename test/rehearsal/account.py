@@ -113,17 +113,17 @@ def account(folder: Path, engine: Engine, node_modules: Path) -> Iterator[Accoun
         "SFN_WAIT_SCALE": WAIT_SCALE,
         "LOG_LEVEL": "INFO",
         "NODE_PATH": str(node_modules),
-        "PYTHONPATH": str(HERE.parent),
+        "PYTHONPATH": str(HERE.parents[1]),
         "TMPDIR": str(folder / "tmp"),
         "REHEARSAL_FOLDER": str(folder),
         "REHEARSAL_DOCKER": engine.docker,
-        "REHEARSAL_DOCKER_CONFIG": str(engine.configuration / "config.json"),
+        "REHEARSAL_DOCKER_CONFIG": f"{engine.environment['DOCKER_CONFIG']}/config.json",
         "REHEARSAL_REGISTRY": served.registry,
         "REHEARSAL_BUILD_PATH": f"{shims}:{os.environ.get('PATH', '')}",
     }
     (folder / "tmp").mkdir()
     with step("starting the emulated AWS"):
-        process = spawn([sys.executable, "-m", "rehearsal.aws"], log, environment, cwd=folder)
+        process = spawn([sys.executable, "-m", "test.rehearsal.aws"], log, environment, cwd=folder)
         try:
             wait_until(lambda: answers(served.port), "the emulated AWS", process, log)
         except BaseException:

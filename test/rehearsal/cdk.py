@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from pathlib import Path
 from .account import ACCOUNT, REGION, Account
 from .engine import Engine
 from .processes import RehearsalError
+
+PATIENCE = 240.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Cdk:
     def run(self, *arguments: str, cwd: Path | None = None, more: Mapping[str, str] | None = None) -> Outcome:
         """Run one command to its end."""
         began = time.time()
-        result = subprocess.run(
+        with subprocess.Popen(
             self.command(*arguments),
             cwd=cwd or self.folder,
             env={**self.environment(), **(more or {})},
@@ -69,9 +72,14 @@ class Cdk:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            timeout=1200,
-        )
-        return Outcome(result.returncode, result.stdout, began, time.time() - began)
+            start_new_session=True,
+        ) as process:
+            try:
+                output, _ = process.communicate(timeout=PATIENCE)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+        return Outcome(process.returncode, output, began, time.time() - began)
 
     def command(self, *arguments: str) -> list[str]:
         """The command line with the options that every command gets."""

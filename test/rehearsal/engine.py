@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import binfmt, debian
@@ -21,20 +21,14 @@ ENGINE_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "containerd")
 QEMU_PACKAGES = (f"qemu-user/{debian.SUITE}",)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Engine:
     """A Docker engine that builds linux/arm64, and how to talk to it."""
 
     docker: str
     private: bool
-    plugins: Sequence[str] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Give the docker command line a configuration of its own, so that no login reaches the user's."""
-        self.configuration = Path(tempfile.mkdtemp(prefix="arm64-docker-"))
-        (self.configuration / "config.json").write_text(json.dumps({"cliPluginsExtraDirs": list(self.plugins)}))
-        self.environment = {**self.environment, "DOCKER_CONFIG": str(self.configuration)}
+    plugins: Sequence[str]
+    environment: Mapping[str, str]
 
     def run(self, *arguments: str, check: bool = True) -> str:
         """Run the docker command line and return what it printed."""
@@ -70,15 +64,22 @@ def engine() -> Iterator[Engine]:
     """An engine for the duration of the block."""
     with contextlib.ExitStack() as stack:
         found = _existing()
-        chosen = found or stack.enter_context(_private_engine())
+        chosen = _with_own_configuration(found or stack.enter_context(_private_engine()), stack)
         if found:
             say(f"  using the Docker engine that is running ({found.environment.get('DOCKER_HOST', 'default socket')})")
-            stack.enter_context(_left_as_found(found))
+            stack.enter_context(_left_as_found(chosen))
         if not binfmt.is_arm64() and not binfmt.is_registered() and binfmt.can_register() and debian.is_debian():
             root = debian.unpacked("qemu", QEMU_PACKAGES, keep="qemu-aarch64")
             stack.enter_context(binfmt.registered(root / "usr/bin/qemu-aarch64"))
-        stack.callback(shutil.rmtree, chosen.configuration, ignore_errors=True)
         yield chosen
+
+
+def _with_own_configuration(bare: Engine, stack: contextlib.ExitStack) -> Engine:
+    """Give the docker command line a configuration of its own, so that no login reaches the user's."""
+    folder = Path(tempfile.mkdtemp(prefix="arm64-docker-"))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "config.json").write_text(json.dumps({"cliPluginsExtraDirs": list(bare.plugins)}))
+    return replace(bare, environment={**bare.environment, "DOCKER_CONFIG": str(folder)})
 
 
 def missing() -> str | None:
@@ -144,16 +145,18 @@ def _private_engine() -> Iterator[Engine]:
     root = debian.unpacked("docker", packages)
     folder = Path(tempfile.mkdtemp(prefix="arm64-engine-"))
     had_bridge = Path("/sys/class/net/docker0").exists()
-    with _started(root, folder) as private:
-        try:
-            yield private
-        finally:
-            for container in private.containers():
-                private.run("container", "rm", "--force", container, check=False)
-    _unmount_below(folder)
-    shutil.rmtree(folder, ignore_errors=True)
-    if not had_bridge and shutil.which("ip"):
-        subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True, check=False)
+    try:
+        with _started(root, folder) as private:
+            try:
+                yield private
+            finally:
+                for container in private.containers():
+                    private.run("container", "rm", "--force", container, check=False)
+    finally:
+        _unmount_below(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        if not had_bridge and shutil.which("ip"):
+            subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True, check=False)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import base_images, cdk
+from . import base_images, cdk, lambda_runtime
 from .account import REGISTRY, Account, account
 from .engine import Engine, engine
 from .processes import RehearsalError, sigterm_as_interrupt
@@ -40,7 +40,7 @@ def rehearsal() -> Iterator[Rehearsal]:
         folder = Path(tempfile.mkdtemp(prefix="arm64-rehearsal-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         docker = stack.enter_context(engine())
-        cloud = stack.enter_context(account(folder, docker, program.parents[2]))
+        cloud = stack.enter_context(account(folder, docker, lambda_runtime.node_modules()))
         serve_base_images(docker, cloud)
         tool = cdk.Cdk(program, cloud, docker, folder)
         with step("cdk bootstrap"):

@@ -1,4 +1,4 @@
-"""`python -m rehearsal.aws`: the emulated AWS until it is stopped; its settings come as environment variables."""
+"""`python -m test.rehearsal.aws`: the emulated AWS until it is stopped; its settings come as environment variables."""
 
 import sys
 
@@ -10,5 +10,5 @@ cloudformation.install()
 codebuild.install()
 registry.install()
 sessions.install()
-sys.argv = ["rehearsal.aws"]
+sys.argv = ["test.rehearsal.aws"]
 main()

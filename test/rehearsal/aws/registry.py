@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 from ministack.services import ecr
@@ -17,6 +18,7 @@ def install() -> None:
     """Journal the pushes and let planned faults happen."""
     ecr._v2_put_manifest = put_manifest
     ecr._batch_get_image = batch_get_image
+    ecr._get_download_url_for_layer = get_download_url_for_layer
 
 
 def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes) -> Any:
@@ -44,3 +46,15 @@ def batch_get_image(request: dict[str, Any]) -> Any:
             image["imageManifest"] = json.dumps(manifest)
         body = json.dumps(answer).encode()
     return status, headers, body
+
+
+def get_download_url_for_layer(request: dict[str, Any]) -> Any:
+    """Point to the blob where this registry serves it; ECR points to S3.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html
+    """
+    name, digest = request["repositoryName"], request["layerDigest"]
+    if ecr._v2_head_blob(name, digest)[0] != 200:
+        return ecr.error_response_json("LayersNotFoundException", f"The layer with digest '{digest}' does not exist", 400)
+    url = f"{os.environ['AWS_ENDPOINT_URL']}/v2/{name}/blobs/{digest}"
+    return ecr.json_response({"downloadUrl": url, "layerDigest": digest})

@@ -1,0 +1,67 @@
+"""The apps that the scenarios deploy, synthesized in this process through the library's Python bindings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import aws_cdk as cdk
+from aws_cdk import aws_bedrockagentcore as agentcore
+from constructs import Construct
+
+from arm64_agent_image import Arm64AgentRuntimeArtifact, ImageBuild
+
+from .account import ACCOUNT, REGION
+from .stage import BUSYBOX_BASE
+
+Fill = Callable[[cdk.Stack], None]
+DOCKERFILE = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY version.txt /\n"
+
+
+def source(folder: Path, version: str, dockerfile: str = DOCKERFILE) -> Path:
+    """Write an agent's directory: a Dockerfile and one file whose content is the version."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "Dockerfile").write_text(dockerfile)
+    (folder / "version.txt").write_text(version)
+    return folder
+
+
+def synthesize(output: Path, mode: str = "codebuild", **stacks: Fill) -> Path:
+    """Write the assembly of an app with these stacks, as on a host where the automatic choice gives `mode`."""
+    app = cdk.App(
+        outdir=str(output), analytics_reporting=False, context={"arm64-agent-image:build": mode}
+    )
+    for name, fill in stacks.items():
+        fill(cdk.Stack(app, name, env=cdk.Environment(account=ACCOUNT, region=REGION)))
+    app.synth()
+    return output
+
+
+def image(
+    scope: Construct, name: str, directory: Path, base: str = BUSYBOX_BASE, build: ImageBuild | None = None
+) -> Arm64AgentRuntimeArtifact:
+    """The construct under rehearsal."""
+    return Arm64AgentRuntimeArtifact(
+        scope, name, directory=str(directory), build_args={"BASE_IMAGE": base}, image_build=build
+    )
+
+
+def runtime(scope: Construct, name: str, artifact: Arm64AgentRuntimeArtifact) -> agentcore.Runtime:
+    """A Runtime bound to the image."""
+    made = agentcore.Runtime(
+        scope,
+        name,
+        runtime_name=f"{cdk.Stack.of(scope).stack_name}_{name}",
+        agent_runtime_artifact=artifact.agent_runtime_artifact,
+    )
+    artifact.bind_runtime(made)
+    return made
+
+
+def agent(directory: Path, **options: object) -> Fill:
+    """A stack with one image and one Runtime."""
+
+    def fill(stack: cdk.Stack) -> None:
+        runtime(stack, "Agent", image(stack, "Image", directory, **options))  # type: ignore[arg-type]
+
+    return fill

@@ -1,0 +1,27 @@
+"""One rehearsal for all scenarios: starting it takes seconds, and an AWS account outlives a deployment too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from . import engine
+from .stage import Rehearsal, rehearsal
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Rehearsal]:
+    """The emulated account with its registry and tools; skipped, with the reason, where it cannot run."""
+    sentence = engine.missing()
+    if sentence:
+        pytest.skip(sentence)
+    with rehearsal() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "stage" in request.fixturenames:
+        request.getfixturevalue("stage").account.clear_faults()

@@ -1,0 +1,66 @@
+"""What the scenarios read back from the account."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import Any
+
+from .account import Account
+
+
+def runtimes(account: Account) -> dict[str, dict[str, Any]]:
+    """The Runtimes of the account by name, with their URI and version."""
+    control = account.client("bedrock-agentcore-control")
+    found = {}
+    for summary in control.list_agent_runtimes()["agentRuntimes"]:
+        runtime = control.get_agent_runtime(agentRuntimeId=summary["agentRuntimeId"])
+        uri = runtime["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"]
+        found[summary["agentRuntimeName"]] = {"uri": uri, "version": int(runtime["agentRuntimeVersion"])}
+    return found
+
+
+def repositories(account: Account) -> set[str]:
+    """The names of the repositories, but for base images and the CDK's own."""
+    names = {r["repositoryName"] for r in account.client("ecr").describe_repositories()["repositories"]}
+    return {name for name in names if not name.startswith(("base/", "cdk-"))}
+
+
+def tags(account: Account, repository: str) -> set[str]:
+    """The image tags of a repository, but for layer caches."""
+    images = account.client("ecr").list_images(repositoryName=repository)["imageIds"]
+    return {i["imageTag"] for i in images if "imageTag" in i and not i["imageTag"].startswith("cache-")}
+
+
+def manifest(account: Account, uri: str) -> dict[str, Any]:
+    """The manifest of an image in the registry."""
+    name, _, tag = uri.partition("/")[2].rpartition(":")
+    found = account.client("ecr").batch_get_image(repositoryName=name, imageIds=[{"imageTag": tag}])["images"]
+    document: dict[str, Any] = json.loads(found[0]["imageManifest"])
+    return document
+
+
+def platform(account: Account, uri: str) -> str:
+    """The platform of an image, from the config that the registry holds."""
+    name = uri.partition("/")[2].rpartition(":")[0]
+    digest = manifest(account, uri)["config"]["digest"]
+    url = account.client("ecr").get_download_url_for_layer(repositoryName=name, layerDigest=digest)["downloadUrl"]
+    with urllib.request.urlopen(url) as answer:
+        config = json.load(answer)
+    return f"{config['os']}/{config['architecture']}"
+
+
+def leftovers(account: Account) -> dict[str, list[str]]:
+    """Everything that the library's stacks make, if any of it is still there."""
+    stacks = account.client("cloudformation").describe_stacks()["Stacks"]
+    iam = account.client("iam").list_roles()["Roles"]
+    found = {
+        "stacks": [s["StackName"] for s in stacks if s["StackName"] != "CDKToolkit"],
+        "runtimes": list(runtimes(account)),
+        "repositories": sorted(repositories(account)),
+        "projects": account.client("codebuild").list_projects()["projects"],
+        "functions": [f["FunctionName"] for f in account.client("lambda").list_functions()["Functions"]],
+        "state machines": [m["name"] for m in account.client("stepfunctions").list_state_machines()["stateMachines"]],
+        "roles": [r["RoleName"] for r in iam if not r["RoleName"].startswith("cdk-")],
+    }
+    return {kind: names for kind, names in found.items() if names}
