@@ -264,9 +264,7 @@ def serve(registry: Registry) -> Iterator[Registry]:
         server.server_close()
 
 
-def started_build(
-    request_id: str, tag: str = TAG, status: str = "IN_PROGRESS", **fields: object
-) -> dict[str, Any]:
+def started_build(request_id: str, tag: str = TAG, status: str = "IN_PROGRESS", **fields: object) -> Any:
     """A build that carries a request and a content tag in its environment."""
     return build(
         status, environment=environment(IMAGE_TAG=tag, REQUEST_ID=request_id), **copy.deepcopy(fields)

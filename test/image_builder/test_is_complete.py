@@ -244,6 +244,12 @@ def test_a_failed_build_is_reported_even_if_ecr_cannot_be_asked(stubs: Stubs, cl
         is_complete.handle(polled("create"), stubs.aws, clock)
 
 
+def test_a_failed_build_is_looked_at_again_while_ecr_is_busy(stubs: Stubs, clock: FakeClock) -> None:
+    stubs.build(build("TIMED_OUT"))
+    stubs.ecr.add_client_error("batch_get_image", "ServerException", "busy", 500)
+    assert is_complete.handle(polled("create"), stubs.aws, clock) == NOT_YET
+
+
 def test_malformed_properties_fail_with_a_sentence(stubs: Stubs, clock: FakeClock) -> None:
     request = polled("create") | {
         "ResourceProperties": event("create", RegistryId="me")["ResourceProperties"]

@@ -62,13 +62,11 @@ def test_says_what_where_why_and_where_to_read_on(stubs: Stubs) -> None:
         ('ERROR: target stage "prod" could not be found', "check 'target'"),
         ("ERROR: failed to solve: pull access denied, repository does not exist", "registryCredentials"),
         (
-            "ERROR: failed to solve: 1.dkr.ecr.eu-west-1.amazonaws.com/base:1: unexpected status from HEAD request"
-            ": 401 Unauthorized",
+            "failed to solve: 1.dkr.ecr.eu-west-1.amazonaws.com/base:1: unexpected status: 401 Unauthorized",
             "grant pull from its ECR repository",
         ),
         (
-            "tag invalid: The image tag 'x' already exists in the 'y' repository and cannot be overwritten because"
-            " the tag is immutable.",
+            "tag invalid: The image tag 'x' cannot be overwritten because the tag is immutable.",
             "deploy again to use it",
         ),
         (
