@@ -1,4 +1,4 @@
-"""Whatever AWS does: one answer to each request, one build, no unverified success, and errors in sentences."""
+"""Whatever AWS does: one answer to each request, one build, no unverified success, errors in sentences."""
 
 import io
 from collections.abc import Iterator
