@@ -61,7 +61,7 @@ def buildspec(properties: Properties, token: str, previous_tag: str | None, plac
             f"rm -rf {state} && mkdir -p {state}",
             *_restore(properties.docker_build),
             *_logins(properties, place),
-            *(_prepare_cache(properties, state, previous_tag) if properties.layer_cache else []),
+            *(_prepare_cache(properties, state, previous_tag, place) if properties.layer_cache else []),
         ],
         "build": [_build(properties, state, previous_tag if properties.layer_cache else None)],
         "post_build": [
@@ -117,7 +117,7 @@ def _logins(properties: Properties, place: Place) -> Sequence[str]:
             case SecretRegistry(server, username, password):
                 login = f'docker login --username="${username}" --password-stdin -- {word(server)}'
                 commands.append(f"set -o pipefail; printenv {password} | {login}")
-    if place.partition == "aws":
+    if _has_ecr_public(place):
         login = _ecr_login("timeout 60 aws ecr-public", "us-east-1", "public.ecr.aws")
         commands.append(
             f'{login} || echo "notice: no login to ECR Public, its images are pulled anonymously"'
@@ -130,14 +130,18 @@ def _ecr_login(service: str, region: str, host: str) -> str:
     return f"set -o pipefail; {password} | docker login --username=AWS --password-stdin -- {word(host)}"
 
 
-def _prepare_cache(properties: Properties, state: str, previous_tag: str | None) -> Sequence[str]:
+def _prepare_cache(
+    properties: Properties, state: str, previous_tag: str | None, place: Place
+) -> Sequence[str]:
     builder = f"--name={BUILDER} --driver=docker-container --driver-opt=image={BUILDKIT_IMAGE} --bootstrap"
+    own_builder = f"""\
+elif timeout 180 docker buildx create {builder} && docker buildx use {BUILDER}; then
+  touch {state}/cache
+"""
     choose = f"""\
 if docker info --format '{{{{json .DriverStatus}}}}' | grep io.containerd.snapshotter.v1 > /dev/null; then
   touch {state}/cache
-elif timeout 180 docker buildx create {builder} && docker buildx use {BUILDER}; then
-  touch {state}/cache
-else
+{own_builder if _has_ecr_public(place) else ""}else
   docker buildx rm --force {BUILDER} > /dev/null 2>&1 || true
   echo "notice: this builder cannot export a layer cache, the build goes on without one"
 fi"""
@@ -201,6 +205,10 @@ def _export_cache(properties: Properties, state: str) -> str:
 if [ -e {state}/cache ]; then
   timeout 600 docker {arguments} . || echo "notice: the layer cache was not written, the next build is slower"
 fi"""
+
+
+def _has_ecr_public(place: Place) -> bool:
+    return place.partition == "aws"
 
 
 def _cache(properties: Properties, tag: str) -> str:

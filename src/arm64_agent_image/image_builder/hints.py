@@ -15,6 +15,7 @@ _RATE_LIMIT = (
     "Docker Hub limits pulls without login: take the base image from public.ecr.aws/docker/library, or give"
     " 'registryCredentials' to ImageBuild.codeBuild()"
 )
+_NO_BASE = "a base image does not exist: check name and tag in the Dockerfile's FROM lines"
 _NO_SPACE = (
     "the build machine's disk is full: choose a larger 'computeType' in ImageBuild.codeBuild(), or leave"
     " large files out by .dockerignore"
@@ -54,6 +55,7 @@ _HINTS = (
     (r"does not allow AWS CodeBuild|not authorized to perform: (?:s3|logs|sts|kms):", _ROLE),
     (r"S3.*(?:AccessDenied|Access Denied)|(?:AccessDenied|Access Denied).*S3", _ROLE),
     (r"pull access denied|insufficient_scope|no basic auth credentials|401 Unauthorized", _NO_PULL),
+    (r"failed to resolve source metadata.*not found", _NO_BASE),
     (r"not authorized to perform: ecr:|denied: |403 Forbidden", _DENIED),
     (r"failed to (?:compute cache key|calculate checksum).*not found", _NO_FILE),
     (r"[Tt]emporary failure (?:in name resolution|resolving)|[Cc]ould not resolve host", _NO_NETWORK),
