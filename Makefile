@@ -34,7 +34,7 @@ generated: $(done)/compile ## fails when a generated file is stale
 	$(call say,generated files)
 	python -m tools.check_generated
 
-pytest: $(done)/bindings $(done)/packages ## all Python tests; ARGS="-k name" picks some
+pytest: $(done)/bindings $(done)/packages $(done)/checkov ## all Python tests; ARGS="-k name" picks some
 	$(call say,tests)
 	pytest $(ARGS)
 
@@ -57,6 +57,12 @@ $(done)/python: requirements-dev.txt
 	$(call say,python packages)
 	$(PYTHON) -m venv .venv
 	pip install -qq --requirement requirements-dev.txt
+	@mkdir -p $(@D) && touch $@
+
+$(done)/checkov: requirements-checkov.txt
+	$(call say,checkov)
+	$(PYTHON) -m venv build/checkov
+	build/checkov/bin/pip install -qq --disable-pip-version-check --requirement requirements-checkov.txt
 	@mkdir -p $(@D) && touch $@
 
 $(done)/node: package.json package-lock.json

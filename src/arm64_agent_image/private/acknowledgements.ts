@@ -1,5 +1,5 @@
-import { CfnResource, Stack, Token, Validations } from 'aws-cdk-lib';
-import { CfnFunction } from 'aws-cdk-lib/aws-lambda';
+import { CfnResource, Stack, Validations } from 'aws-cdk-lib';
+import { CfnPolicy } from 'aws-cdk-lib/aws-iam';
 import { IConstruct } from 'constructs';
 
 interface Acknowledgement {
@@ -44,9 +44,7 @@ const ACKNOWLEDGEMENTS: Record<string, Acknowledgement[]> = {
  * Read by cdk-nag, checkov and cfn-lint; docs/security.md lists the rules.
  */
 export function acknowledgeRules(scope: IConstruct): void {
-  const resources = scope.node.findAll().filter(CfnResource.isCfnResource);
-  const wildcards = wildcardFindings(scope, resources);
-  for (const resource of resources) {
+  for (const resource of scope.node.findAll().filter(CfnResource.isCfnResource)) {
     const rules = (ACKNOWLEDGEMENTS[resource.cfnResourceType] ?? [])
       .flatMap((acknowledgement) => acknowledgement.rules.map((id) => ({ id, reason: acknowledgement.reason })));
     const nag = rules.filter(({ id }) => id.includes('-'));
@@ -55,7 +53,7 @@ export function acknowledgeRules(scope: IConstruct): void {
 
     if (nag.length > 0) {
       Validations.of(resource).acknowledge(...nag.flatMap(({ id, reason }) => (
-        id === 'AwsSolutions-IAM5' ? wildcards.map((finding) => ({ id: `${id}[${finding}]`, reason })) : [{ id, reason }])));
+        id === 'AwsSolutions-IAM5' ? wildcardFindings(resource).map((finding) => ({ id: finding, reason })) : [{ id, reason }])));
       resource.addMetadata('cdk_nag', { rules_to_suppress: nag });
     }
     if (checkov.length > 0) {
@@ -67,15 +65,21 @@ export function acknowledgeRules(scope: IConstruct): void {
   }
 }
 
-/** How cdk-nag names, one by one, the wildcards that policies below `scope` may have. */
-function wildcardFindings(scope: IConstruct, resources: CfnResource[]): string[] {
-  const { region, account } = Stack.of(scope);
-  const place = [Token.isUnresolved(region) ? '<AWS::Region>' : region, Token.isUnresolved(account) ? '<AWS::AccountId>' : account];
-  return [
-    'Resource::*',
-    `Resource::arn:<AWS::Partition>:ec2:${place.join(':')}:network-interface/*`,
-    ...resources
-      .filter((resource) => resource.cfnResourceType === CfnFunction.CFN_RESOURCE_TYPE_NAME)
-      .map((resource) => `Resource::<${Stack.of(scope).resolve(resource.logicalId)}.Arn>:*`),
-  ];
+/** How cdk-nag names, one by one, the resources of a policy that have wildcards. */
+function wildcardFindings(policy: CfnResource): string[] {
+  const { Statement } = Stack.of(policy).resolve((policy as CfnPolicy).policyDocument);
+  return (Statement as { Resource: unknown }[])
+    .flatMap(({ Resource }) => Resource)
+    .map(nagName)
+    .filter((resource) => resource.includes('*'))
+    .map((resource) => `AwsSolutions-IAM5[Resource::${resource}]`);
+}
+
+function nagName(value: any): string {
+  if (typeof value === 'string') {
+    return value;
+  }
+  const [separator, parts] = value['Fn::Join'] ?? ['', []];
+  const reference = value.Ref ?? value['Fn::GetAtt']?.join('.');
+  return reference ? `<${reference}>` : parts.map(nagName).join(separator);
 }

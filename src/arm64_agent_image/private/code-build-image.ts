@@ -1,5 +1,5 @@
 import * as crypto from 'crypto';
-import { CustomResource, SymlinkFollowMode } from 'aws-cdk-lib';
+import { AssetHashType, CustomResource, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
 import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import { CodeBuildOptions } from '../image-build';
@@ -7,7 +7,8 @@ import { acknowledgeRules } from './acknowledgements';
 import { BuildEnvironment, buildEnvironment } from './build-environment';
 import { buildLogs, buildProject, buildRole, buildTimeout } from './build-project';
 import { allowBuild } from './build-permissions';
-import { Image, ImageSource } from './image';
+import { ifAny, Image, ImageSource } from './image';
+import { literalPattern } from './ignore-file';
 import { ImageProvider } from './image-provider';
 import { imageRepository } from './image-repository';
 import { failure } from './validation';
@@ -28,7 +29,7 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
   const permissions = allowBuild(scope, provider, { project, repository, logGroup });
 
   const dockerBuild = dockerBuildText(scope, source, environment);
-  const imageTag = contentTag(asset, dockerBuild, source.extraHash);
+  const imageTag = contentTag(source, dockerBuild);
   const resource = new CustomResource(scope, 'Resource', {
     resourceType: 'Custom::Arm64AgentImage',
     serviceToken: provider.serviceToken,
@@ -63,9 +64,12 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
 function sourceAsset(scope: Construct, { context }: ImageSource): assets.Asset {
   return new assets.Asset(scope, 'Source', {
     path: context.directory,
-    exclude: context.exclude,
-    ignoreMode: context.ignoreMode,
+    // the archive would hold what links point to, wherever that is; the build makes the links again
+    exclude: [...context.exclude, ...Object.keys(context.symbolicLinks).map(literalPattern)],
+    ignoreMode: IgnoreMode.DOCKER,
     followSymlinks: SymlinkFollowMode.NEVER,
+    assetHashType: AssetHashType.CUSTOM,
+    assetHash: context.contentHash,
   });
 }
 
@@ -75,10 +79,10 @@ function dockerBuildText(scope: Construct, source: ImageSource, environment: Bui
   const text = JSON.stringify({
     file: context.file,
     target: source.target,
-    buildArgs: sorted(source.buildArgs),
-    buildContexts: sorted(source.buildContexts),
-    secrets: sorted(environment.secrets),
-    symbolicLinks: sorted(context.symbolicLinks),
+    buildArgs: ifAny(source.buildArgs),
+    buildContexts: ifAny(source.buildContexts),
+    secrets: ifAny(environment.secrets),
+    symbolicLinks: ifAny(context.symbolicLinks),
     emptyDirectories: context.emptyDirectories.length > 0 ? context.emptyDirectories : undefined,
   }).replace(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
   if (text.length > MAX_DOCKER_BUILD) {
@@ -88,12 +92,7 @@ function dockerBuildText(scope: Construct, source: ImageSource, environment: Bui
   return text;
 }
 
-function contentTag(asset: assets.Asset, dockerBuild: string, extraHash?: string): string {
-  const content = JSON.stringify({ source: asset.assetHash, dockerBuild, extraHash });
+function contentTag({ context, extraHash }: ImageSource, dockerBuild: string): string {
+  const content = JSON.stringify({ source: context.contentHash, dockerBuild, extraHash });
   return crypto.createHash('sha256').update(content).digest('hex');
-}
-
-function sorted(values: Record<string, string>): Record<string, string> | undefined {
-  const entries = Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1));
-  return entries.length > 0 ? Object.fromEntries(entries) : undefined;
 }

@@ -2,14 +2,18 @@ import * as fs from 'fs';
 import * as path from 'path';
 import { IgnoreMode, IgnoreStrategy, Stage } from 'aws-cdk-lib';
 import { IConstruct } from 'constructs';
+import { listContext } from './context-listing';
+import { literalPattern, readIgnoreFile } from './ignore-file';
 import { failure } from './validation';
 
 /** What `docker build` would be given. */
 export interface DockerContext {
   readonly directory: string;
+  /** Of the Dockerfile, relative to the directory. */
   readonly file: string;
+  /** Patterns of Docker's ignore mode. */
   readonly exclude: string[];
-  readonly ignoreMode: IgnoreMode;
+  readonly contentHash: string;
   readonly symbolicLinks: Record<string, string>;
   readonly emptyDirectories: string[];
 }
@@ -21,27 +25,20 @@ export interface DockerContextProps {
   readonly ignoreMode?: IgnoreMode;
 }
 
-/**
- * Reads the context as Docker does.
- *
- * @see https://docs.docker.com/build/concepts/context/#dockerignore-files
- */
+/** Reads the context as Docker does. */
 export function dockerContext(scope: IConstruct, props: DockerContextProps): DockerContext {
   const directory = path.resolve(props.directory);
-  const ignoreFile = [`${props.file}.dockerignore`, '.dockerignore'].find((name) => isFile(path.join(directory, name)));
-  const patterns = ignoreFile ? readIgnoreFile(path.join(directory, ignoreFile)) : [];
+  const file = path.relative(directory, path.resolve(directory, props.file)).split(path.sep).join('/');
+  const ignoreFile = [`${file}.dockerignore`, '.dockerignore'].find((name) => isFile(path.join(directory, name)));
   const exclude = [
-    // negating everything first undoes what DockerImageAsset reads from `.dockerignore` by itself
-    ...(ignoreFile && ignoreFile !== '.dockerignore' ? ['!**'] : []),
-    ...(patterns.some((pattern) => pattern.includes('__pycache__')) ? [] : ['**/__pycache__']),
-    ...patterns,
-    ...props.exclude ?? [],
-    ...['.dockerignore', ignoreFile ?? '.dockerignore', props.file].map((kept) => `!${escapePattern(kept)}`),
+    // undoes what DockerImageAsset reads from `.dockerignore` by itself
+    '!**',
+    ...ignorePatterns(directory, ignoreFile, props),
+    ...['.dockerignore', ignoreFile ?? '.dockerignore', file].map((kept) => `!${literalPattern(kept)}`),
     ...cdkOutput(scope, directory),
   ];
-  const ignoreMode = props.ignoreMode ?? IgnoreMode.DOCKER;
-  const { symbolicLinks, emptyDirectories } = listing(directory, IgnoreStrategy.fromCopyOptions({ exclude, ignoreMode }, directory));
-  return { directory, file: props.file, exclude, ignoreMode, symbolicLinks, emptyDirectories };
+  const { contentHash, symbolicLinks, emptyDirectories } = listContext(directory, IgnoreStrategy.docker(directory, exclude));
+  return { directory, file, exclude, contentHash, symbolicLinks, emptyDirectories };
 }
 
 /** Refuses a directory or Dockerfile that is not there, or that would not be part of the context. */
@@ -61,55 +58,32 @@ export function requireContext(scope: IConstruct, directory: string, file: strin
   if (!isFile(path.join(resolved, file))) {
     throw failure(scope, `'file' does not exist, got '${file}' in ${resolved}; create the Dockerfile or pass its path relative to 'directory'`);
   }
+  const real = path.relative(fs.realpathSync(resolved), fs.realpathSync(path.join(resolved, file)));
+  if (real.split(path.sep)[0] === '..' || path.isAbsolute(real)) {
+    throw failure(scope, `'file' must not be a symbolic link to a file outside 'directory', got '${file}'; `
+      + 'pass a \'directory\' that contains the Dockerfile');
+  }
 }
 
-function readIgnoreFile(file: string): string[] {
-  return fs.readFileSync(file, 'utf8').replace(/^\ufeff/, '').split('\n')
-    .filter((line) => !line.startsWith('#'))
-    .map((line) => /^\s*(!?)\s*(.*?)\s*$/s.exec(line)!)
-    .filter(([, , pattern]) => pattern !== '')
-    .map(([, negation, pattern]) => negation + path.posix.normalize(pattern).replace(/(?<=.)\/$/, '').replace(/^\/(?=.)/, ''));
+/** What is ignored, in Docker's words: other modes become the paths that they ignore. */
+function ignorePatterns(directory: string, ignoreFile: string | undefined, { exclude = [], ignoreMode }: DockerContextProps): string[] {
+  const fromFile = ignoreFile ? readIgnoreFile(path.join(directory, ignoreFile)) : [];
+  const patterns = [
+    ...(fromFile.some((pattern) => pattern.includes('__pycache__')) ? [] : ['**/__pycache__']),
+    ...fromFile,
+    ...exclude,
+  ];
+  return ignoreMode === undefined || ignoreMode === IgnoreMode.DOCKER
+    ? patterns
+    : listContext(directory, IgnoreStrategy.fromCopyOptions({ exclude: patterns, ignoreMode }, directory)).ignored.map(literalPattern);
 }
 
+/** Where this app is synthesized to, and where the CDK command line synthesizes to by default. */
 function cdkOutput(scope: IConstruct, directory: string): string[] {
-  const output = Stage.of(scope.node.root)?.outdir ?? 'cdk.out';
-  const relative = path.relative(directory, path.resolve(output));
-  const inside = relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
-  return inside ? [escapePattern(relative)] : [];
-}
-
-function listing(root: string, ignore: IgnoreStrategy) {
-  const symbolicLinks: Record<string, string> = {};
-  const emptyDirectories: string[] = [];
-  const visit = (directory: string): boolean => {
-    let anything = false;
-    for (const entry of fs.readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const full = path.join(directory, entry.name);
-      const name = path.relative(root, full).split(path.sep).join('/');
-      if (entry.isDirectory()) {
-        if (ignore.completelyIgnores(full)) {
-          continue;
-        }
-        const kept = visit(full);
-        if (!kept && !ignore.ignores(full)) {
-          emptyDirectories.push(name);
-        }
-        anything = anything || kept || !ignore.ignores(full);
-      } else if (!ignore.ignores(full)) {
-        anything = true;
-        if (entry.isSymbolicLink()) {
-          symbolicLinks[name] = fs.readlinkSync(full);
-        }
-      }
-    }
-    return anything;
-  };
-  visit(root);
-  return { symbolicLinks, emptyDirectories };
-}
-
-function escapePattern(name: string): string {
-  return name.split(path.sep).join('/').replace(/[\\*?[\]]/g, '\\$&');
+  return ['cdk.out', Stage.of(scope.node.root)?.outdir ?? 'cdk.out']
+    .map((output) => path.relative(directory, path.resolve(output)))
+    .filter((relative) => relative !== '' && relative.split(path.sep)[0] !== '..' && !path.isAbsolute(relative))
+    .map((relative) => literalPattern(relative.split(path.sep).join('/')));
 }
 
 function isFile(name: string): boolean {

@@ -39,7 +39,7 @@ export function findStage(stages: Stage[], target?: string): Stage | undefined {
   if (target === undefined) {
     return stages[stages.length - 1];
   }
-  return stages.find((stage) => stage.name === target.toLowerCase())
+  return [...stages].reverse().find((stage) => stage.name === target.toLowerCase())
     ?? (/^\d+$/.test(target) ? stages[Number(target)] : undefined);
 }
 
@@ -63,12 +63,10 @@ function* instructions(text: string): Generator<[string, string]> {
     }
     const [, instruction, rest] = /^(\S+)\s*(.*)$/s.exec(line)!;
     yield [instruction.toUpperCase(), rest.trim()];
-    if (/^(RUN|COPY|ADD)$/i.test(instruction)) {
-      for (const [, dash, , end] of rest.matchAll(/<<(-?)(["']?)(\w+)\2/g)) {
-        while (i + 1 < lines.length && (dash ? lines[i + 1].replace(/^\t+/, '') : lines[i + 1]) !== end) {
-          i++;
-        }
-        i++;
+    if (/^(RUN|COPY|ADD|ONBUILD)$/i.test(instruction)) {
+      for (const [, dash, word] of rest.matchAll(/(?<!\S)\d*<<(-?)([^\s<]+)/g)) {
+        const end = lines.findIndex((body, j) => j > i && (dash ? body.replace(/^\t+/, '') : body) === unquote(word));
+        i = end < 0 ? i : end;
       }
     }
   }

@@ -4,11 +4,11 @@ import { Construct, IConstruct } from 'constructs';
 
 /** The role that AgentCore pulls the image with, found for L2 and L1 Runtimes alike. */
 export function executionRole(runtime: CfnResource): iam.IRole {
-  const owner = runtime.node.scope as IConstruct & { readonly role?: iam.IRole };
-  if (runtime.node.id === 'Resource' && owner.role?.grantPrincipal) {
-    return owner.role;
+  const { roleArn } = runtime as unknown as { readonly roleArn: string };
+  const { role } = runtime.node.scope as IConstruct & { readonly role?: iam.IRole };
+  if (role?.grantPrincipal && role.roleArn === roleArn) {
+    return role;
   }
-  const roleArn = (runtime as unknown as { readonly roleArn: string }).roleArn;
   for (const candidate of runtime.node.root.node.findAll()) {
     if (iam.Role.isRole(candidate) && candidate.roleArn === roleArn) {
       return candidate;

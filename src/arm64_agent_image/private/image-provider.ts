@@ -29,7 +29,7 @@ export class ImageProvider extends Construct {
     });
     this.onEvent = this.handler('OnEvent', 'on_event', Duration.minutes(15), 'Starts the build of an agent image');
     this.isComplete = this.handler('IsComplete', 'is_complete', Duration.minutes(2), 'Waits for the build of an agent image and verifies it');
-    this.serviceToken = new Provider(this, 'Provider', {
+    const provider = new Provider(this, 'Provider', {
       onEventHandler: this.onEvent,
       isCompleteHandler: this.isComplete,
       frameworkOnEventRole: this.role('FrameworkOnEventRole', 'Calls the function that starts the build of an agent image'),
@@ -38,7 +38,9 @@ export class ImageProvider extends Construct {
       totalTimeout: Duration.minutes(50),
       disableWaiterStateMachineLogging: true,
       logGroup: this.logGroup,
-    }).serviceToken;
+    });
+    this.serviceToken = provider.serviceToken;
+    this.trustThisAccountOnly(provider);
     acknowledgeRules(this);
   }
 
@@ -60,10 +62,21 @@ export class ImageProvider extends Construct {
     const role = new iam.Role(this, id, {
       description,
       assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com', {
-        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+        conditions: this.thisAccount(),
       }),
     });
     this.logGroup.grantWrite(role);
     return role;
+  }
+
+  /** The CDK makes the role of the state machine without conditions. */
+  private trustThisAccountOnly(provider: Provider): void {
+    provider.node.findAll().filter(iam.Role.isRole).forEach((role) => {
+      (role.node.defaultChild as iam.CfnRole).addPropertyOverride('AssumeRolePolicyDocument.Statement.0.Condition', this.thisAccount());
+    });
+  }
+
+  private thisAccount() {
+    return { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } };
   }
 }

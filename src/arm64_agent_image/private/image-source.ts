@@ -28,7 +28,13 @@ export function imageSource(scope: IConstruct, props: ImageSourceProps): ImageSo
   requireRemote(scope, buildContexts);
   requireLiteral(scope, 'extraHash', extraHash ?? '');
   requireStage(scope, path.join(props.directory, file), target, buildArgs);
-  return { context: dockerContext(scope, { ...props, file }), target, buildArgs, buildContexts, extraHash };
+  return {
+    context: dockerContext(scope, { ...props, file }),
+    target,
+    buildArgs: sorted(buildArgs),
+    buildContexts: sorted(buildContexts),
+    extraHash,
+  };
 }
 
 function requireNames(scope: IConstruct, property: string, values: Record<string, string>): void {
@@ -43,7 +49,7 @@ function requireNames(scope: IConstruct, property: string, values: Record<string
 
 function requireRemote(scope: IConstruct, buildContexts: Record<string, string>): void {
   for (const [name, value] of Object.entries(buildContexts)) {
-    if (!/^(docker-image:\/\/|https?:\/\/|ssh:\/\/|git:\/\/|git@|target:)/.test(value)) {
+    if (!/^(docker-image:\/\/|https?:\/\/|ssh:\/\/|git:\/\/|git@)/.test(value)) {
       throw failure(scope, `'buildContexts.${name}' must be an image, a URL or a Git repository, got '${value}'; `
         + 'a local directory does not reach CodeBuild: move it into \'directory\'');
     }
@@ -59,8 +65,12 @@ function requireStage(scope: IConstruct, dockerfile: string, target: string | un
     throw failure(scope, `'target' must be a stage of ${dockerfile}, got '${target}'; its stages are: ${names}`);
   }
   const platform = stage && pinnedPlatform(stages, stage);
-  if (platform && !platform.includes('$') && !/^linux\/(arm64|aarch64)(\/v8)?$/i.test(platform)) {
+  if (platform && !platform.includes('$') && !/^(linux\/)?(arm64|aarch64)(\/v8)?$/i.test(platform)) {
     throw failure(scope, `'directory' has a Dockerfile (${dockerfile}) whose final stage is pinned to the platform ${platform}, `
       + `but AgentCore Runtime runs ${PLATFORM}; remove '--platform=${platform}' from its FROM`);
   }
+}
+
+function sorted(values: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

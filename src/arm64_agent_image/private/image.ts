@@ -23,3 +23,7 @@ export interface Image {
   /** What must exist before anything uses the image. */
   readonly dependencies: IDependable[];
 }
+
+export function ifAny(values: Record<string, string>): Record<string, string> | undefined {
+  return Object.keys(values).length > 0 ? values : undefined;
+}

@@ -1,8 +1,8 @@
-import { SymlinkFollowMode } from 'aws-cdk-lib';
+import { IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
 import * as assets from 'aws-cdk-lib/aws-ecr-assets';
 import { Construct } from 'constructs';
 import { LocalBuildOptions } from '../image-build';
-import { Image, ImageSource } from './image';
+import { ifAny, Image, ImageSource } from './image';
 import { NoBuilder } from './no-builder';
 
 /** The image as a Docker asset of the CDK, with no custom resource near it: hotswap keeps working. */
@@ -12,14 +12,14 @@ export function localImage(scope: Construct, source: ImageSource, options: Local
     directory: context.directory,
     file: context.file,
     exclude: context.exclude,
-    ignoreMode: context.ignoreMode,
+    ignoreMode: IgnoreMode.DOCKER,
     followSymlinks: SymlinkFollowMode.NEVER,
     platform: assets.Platform.LINUX_ARM64,
     target,
     buildArgs: ifAny(buildArgs),
     buildContexts: ifAny(buildContexts),
     buildSecrets: ifAny(options.buildSecrets ?? {}),
-    extraHash,
+    extraHash: `${context.contentHash}${extraHash ?? ''}`,
   });
   return {
     buildMode: 'local',
@@ -30,8 +30,4 @@ export function localImage(scope: Construct, source: ImageSource, options: Local
     builder: new NoBuilder(),
     dependencies: [],
   };
-}
-
-function ifAny(values: Record<string, string>): Record<string, string> | undefined {
-  return Object.keys(values).length > 0 ? values : undefined;
 }

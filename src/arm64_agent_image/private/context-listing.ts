@@ -1,0 +1,71 @@
+import * as crypto from 'crypto';
+import * as fs from 'fs';
+import * as path from 'path';
+import { IgnoreStrategy } from 'aws-cdk-lib';
+
+/** What a build context holds. */
+export interface ContextListing {
+  /** Of every byte, path, link and executable bit; of no time and no place. */
+  readonly contentHash: string;
+  readonly symbolicLinks: Record<string, string>;
+  readonly emptyDirectories: string[];
+  /** The uppermost paths that are left out. */
+  readonly ignored: string[];
+}
+
+/** Lists a build context, following no link. */
+export function listContext(root: string, ignore: IgnoreStrategy): ContextListing {
+  const content = crypto.createHash('sha256');
+  const symbolicLinks: Record<string, string> = {};
+  const emptyDirectories: string[] = [];
+  const ignored: string[] = [];
+
+  const visitFile = (file: string, name: string, entry: fs.Dirent) => {
+    if (entry.isSymbolicLink()) {
+      symbolicLinks[name] = fs.readlinkSync(file);
+    } else {
+      content.update(JSON.stringify([name, isExecutable(file), hashOf(file)]));
+    }
+  };
+  const visitDirectory = (directory: string): boolean => {
+    let holdsAnything = false;
+    for (const entry of fs.readdirSync(directory, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const full = path.join(directory, entry.name);
+      const name = path.relative(root, full).split(path.sep).join('/');
+      if (entry.isDirectory() ? ignore.completelyIgnores(full) : ignore.ignores(full)) {
+        ignored.push(name);
+      } else if (!entry.isDirectory()) {
+        visitFile(full, name, entry);
+        holdsAnything = true;
+      } else if (visitDirectory(full)) {
+        holdsAnything = true;
+      } else if (!ignore.ignores(full)) {
+        emptyDirectories.push(name);
+        holdsAnything = true;
+      }
+    }
+    return holdsAnything;
+  };
+  visitDirectory(root);
+
+  content.update(JSON.stringify([symbolicLinks, emptyDirectories]));
+  return { contentHash: content.digest('hex'), symbolicLinks, emptyDirectories, ignored };
+}
+
+function isExecutable(file: string): boolean {
+  return (fs.statSync(file).mode & fs.constants.S_IXUSR) !== 0;
+}
+
+function hashOf(file: string): string {
+  const hash = crypto.createHash('sha256');
+  const buffer = Buffer.alloc(1024 * 1024);
+  const descriptor = fs.openSync(file, 'r');
+  try {
+    for (let length = fs.readSync(descriptor, buffer); length > 0; length = fs.readSync(descriptor, buffer)) {
+      hash.update(buffer.subarray(0, length));
+    }
+  } finally {
+    fs.closeSync(descriptor);
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,106 @@
+"""The linters that users run on their stacks find nothing on the resources that the construct adds."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from test.linted_app import CANARY
+
+ROOT = Path(__file__).parents[1]
+CHECKOV = ROOT / "build" / "checkov" / "bin" / "checkov"
+REGIONS = ["us-east-1", "eu-west-1"]
+
+
+@pytest.fixture(scope="module")
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `linted_app` synthesizes, with cdk-nag's report; the canary makes the synthesis fail."""
+    outdir = tmp_path_factory.mktemp("linted") / "cdk.out"
+    path = os.pathsep.join([str(ROOT), str(ROOT / "build" / "bindings" / "python" / "src")])
+    subprocess.run(
+        [sys.executable, "-m", "test.linted_app", str(outdir)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        check=False,
+    )
+    return outdir
+
+
+@pytest.fixture(scope="module")
+def templates(assembly: Path) -> list[str]:
+    found = sorted(path for path in assembly.glob("*.template.json") if resources(path))
+    assert len(found) > 8
+    return [str(path) for path in found if path.name != f"{CANARY}.template.json"]
+
+
+@pytest.fixture(scope="module")
+def canary(assembly: Path) -> str:
+    return str(assembly / f"{CANARY}.template.json")
+
+
+def resources(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text()).get("Resources", {})
+    return found
+
+
+def cfn_lint(*templates: str) -> str:
+    command = [Path(sys.executable).with_name("cfn-lint"), "--regions", *REGIONS, "--", *templates]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def checkov(*templates: str) -> dict[str, Any]:
+    files = [argument for template in templates for argument in ("--file", template)]
+    command = [CHECKOV, *files, "--framework", "cloudformation", "--compact", "--quiet", "--output", "json"]
+    report: dict[str, Any] = json.loads(
+        subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    )
+    return report
+
+
+def test_cdk_nag_finds_nothing(assembly: Path) -> None:
+    report = json.loads((assembly / "validation-report.json").read_text())
+    findings = {
+        (plugin["pluginName"], construct["constructPath"].split("/")[0], violation["ruleName"])
+        for plugin in report["pluginReports"]
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+        if plugin["pluginName"] in ("AwsSolutions", "NIST.800.53.R5")
+    }
+    assert {plugin for plugin, _, _ in findings} == {"AwsSolutions", "NIST.800.53.R5"}
+    assert {finding for finding in findings if finding[1] != CANARY} == set()
+
+
+def test_cfn_lint_finds_nothing_not_even_warnings(templates: list[str], canary: str) -> None:
+    assert "NoSuchProperty" in cfn_lint(canary)
+    assert cfn_lint(*templates) == ""
+
+
+def test_checkov_finds_nothing(templates: list[str], canary: str) -> None:
+    assert checkov(canary)["summary"]["failed"] > 0
+    report = checkov(*templates)
+    assert report["results"]["failed_checks"] == []
+    assert report["summary"]["parsing_errors"] == 0
+    assert report["summary"]["resource_count"] > 100
+
+
+def test_every_suppression_has_a_reason_and_is_in_the_security_page(templates: list[str]) -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    suppressed = {
+        (entry["id"], entry.get("reason") or entry.get("comment"))
+        for template in templates
+        for resource in resources(Path(template)).values()
+        for metadata in [resource.get("Metadata", {})]
+        for entry in [
+            *metadata.get("cdk_nag", {}).get("rules_to_suppress", []),
+            *metadata.get("checkov", {}).get("skip", []),
+        ]
+    }
+    assert suppressed
+    for rule, reason in suppressed:
+        assert f"`{rule}`" in page
+        assert reason in page

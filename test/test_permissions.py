@@ -1,0 +1,119 @@
+"""Every permission that the construct gives is in docs/security.md, with the code that needs it."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import assertions
+
+from test.linted_app import build_app
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "security.md").read_text()
+UNSCOPED = {"ecr:GetAuthorizationToken", "ecr-public:GetAuthorizationToken", "sts:GetServiceBearerToken"}
+Template = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> cdk.App:
+    return build_app(str(tmp_path_factory.mktemp("permissions")))
+
+
+def resources(app: cdk.App, stack: str) -> Template:
+    scope = app.node.find_child(stack)
+    assert isinstance(scope, cdk.Stack)
+    found: Template = assertions.Template.from_stack(scope).to_json()["Resources"]
+    return found
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
+    for resource in template.values():
+        if resource["Type"] == "AWS::IAM::Policy":
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                yield resource["Properties"]["Roles"][0]["Ref"], statement
+
+
+def granted(template: Template) -> set[tuple[str, str]]:
+    """Which role (without its parents' ids and hash) has which action."""
+    return {
+        (re.sub(r"^(Image\d|Arm64AgentImageProvider)(.*).{8}$", r"\2", role), action)
+        for role, statement in statements(template)
+        for action in as_list(statement["Action"])
+    }
+
+
+def documented() -> dict[tuple[str, str], str]:
+    rows = re.findall(r"^\| `([\w/-]+)` \| `([\w:-]+)` \| .* \| (.*) \|$", PAGE, re.MULTILINE)
+    return {(re.sub(r"[/-]", "", role), action): needed_by for role, action, needed_by in rows}
+
+
+def test_fails_when_an_action_is_not_documented_or_no_longer_needed(app: cdk.App) -> None:
+    assert granted(resources(app, "CodeBuild")) == set(documented())
+
+
+def test_the_code_that_needs_an_action_exists() -> None:
+    for needed_by in documented().values():
+        for module, function in re.findall(r"`(\w+)\.(\w+)`", needed_by):
+            source = ROOT / "src" / "arm64_agent_image" / "image_builder" / f"{module}.py"
+            assert f"def {function}(" in source.read_text()
+
+
+@pytest.mark.parametrize("stack", ["Network", "Secrets", "Own", "Kept", "Docker"])
+def test_options_add_only_documented_actions_and_only_to_the_build(app: cdk.App, stack: str) -> None:
+    added = granted(resources(app, stack)) - set(documented())
+    assert {role for role, _ in added} <= {"Role"}
+    assert all(f"`{action}`" in PAGE for _, action in added)
+
+
+@pytest.mark.parametrize("stack", ["CodeBuild", "TwoImages", "Secrets", "Own", "Kept"])
+def test_only_actions_that_iam_cannot_narrow_are_allowed_on_everything(app: cdk.App, stack: str) -> None:
+    everywhere = {
+        action
+        for _, statement in statements(resources(app, stack))
+        if "*" in as_list(statement["Resource"])
+        for action in as_list(statement["Action"])
+    }
+    assert everywhere == UNSCOPED
+
+
+def test_the_build_reads_one_object(app: cdk.App) -> None:
+    objects = [
+        resource
+        for _, statement in statements(resources(app, "CodeBuild"))
+        if "s3:GetObject" in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    ]
+    assert len(objects) == 1
+    assert re.search(r"[^/*]/[0-9a-f]{64}\.zip$", objects[0]["Fn::Join"][1][-1])
+
+
+@pytest.mark.parametrize("stack", ["CodeBuild", "CodeBuildAnywhere", "Network"])
+def test_roles_trust_services_for_this_account_only(app: cdk.App, stack: str) -> None:
+    roles = [r for r in resources(app, stack).values() if r["Type"] == "AWS::IAM::Role"]
+    assert len(roles) == 6
+    for role in roles:
+        (statement,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        account = statement["Condition"]["StringEquals"]["aws:SourceAccount"]
+        assert account in ("123456789012", {"Ref": "AWS::AccountId"})
+        assert "ManagedPolicyArns" not in role["Properties"]
+        if statement["Principal"]["Service"] == "codebuild.amazonaws.com":
+            assert "project/*" in str(statement["Condition"]["ArnLike"]["aws:SourceArn"])
+
+
+def test_no_report_groups(app: cdk.App) -> None:
+    actions = {action for _, action in granted(resources(app, "CodeBuild"))}
+    assert not any("Report" in action for action in actions)
+
+
+@pytest.mark.parametrize("stack", ["China", "GovCloud"])
+def test_without_ecr_public_outside_the_partition_aws(app: cdk.App, stack: str) -> None:
+    actions = {action for _, action in granted(resources(app, stack))}
+    assert "ecr:GetAuthorizationToken" in actions
+    assert not any(action.startswith(("ecr-public:", "sts:")) for action in actions)
