@@ -31,7 +31,8 @@ def add_image(
     app: cdk.App, stack: str, build: ImageBuild, environment: cdk.Environment | None = None
 ) -> None:
     """A stack of the name, with one image of the example agent."""
-    scope = app.node.try_find_child(stack) or cdk.Stack(app, stack, env=environment or ENVIRONMENT)
+    known = app.node.try_find_child(stack)
+    scope = known if isinstance(known, cdk.Stack) else cdk.Stack(app, stack, env=environment or ENVIRONMENT)
     Arm64AgentRuntimeArtifact(
         scope, f"Image{len(scope.node.children)}", directory=str(AGENT), image_build=build
     )

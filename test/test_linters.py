@@ -49,13 +49,22 @@ def resources(path: Path) -> dict[str, Any]:
 
 
 def cfn_lint(*templates: str) -> str:
-    command = [Path(sys.executable).with_name("cfn-lint"), "--regions", *REGIONS, "--", *templates]
+    command = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", *REGIONS, "--", *templates]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def checkov(*templates: str) -> dict[str, Any]:
     files = [argument for template in templates for argument in ("--file", template)]
-    command = [CHECKOV, *files, "--framework", "cloudformation", "--compact", "--quiet", "--output", "json"]
+    command = [
+        str(CHECKOV),
+        *files,
+        "--framework",
+        "cloudformation",
+        "--compact",
+        "--quiet",
+        "--output",
+        "json",
+    ]
     report: dict[str, Any] = json.loads(
         subprocess.run(command, capture_output=True, text=True, check=False).stdout
     )
