@@ -1,6 +1,7 @@
 """What the generated commands make docker do, run in real bash."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,10 +137,10 @@ def test_build_argument_reaches_docker_as_it_is(value: str, machine: Machine) ->
     "value", [v for v in HOSTILE.values() if v], ids=[k for k, v in HOSTILE.items() if v]
 )
 def test_hostile_names_reach_docker_as_they_are(value: str, machine: Machine) -> None:
-    name = value.replace("=", "")
+    name, file = value.replace("=", ""), re.sub(r"[\x00-\x1f\x7f]", "", value)
     result = machine.run(
         uncached(
-            file=f"docker/{value}",
+            file=f"docker/{file}",
             target=value,
             buildArgs={name: "v"},
             buildContexts={name: f"docker-image://{value}"},
@@ -148,7 +149,7 @@ def test_hostile_names_reach_docker_as_they_are(value: str, machine: Machine) ->
     assert result.docker("buildx", "build") == [
         [
             *BASE[:-1],
-            f"--file=./docker/{value}",
+            f"--file=./docker/{file}",
             f"--target={value}",
             f"--build-arg={name}=v",
             f"--build-context={name}=docker-image://{value}",

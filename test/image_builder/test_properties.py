@@ -153,6 +153,7 @@ def test_malformed_property_is_a_sentence(name: str, value: Any, sentence: str) 
         ({"file": "a/../../Dockerfile"}, "'file' must be a path inside the directory"),
         ({"file": "."}, "'file' must be a path inside the directory, got '.'"),
         ({"file": "a\0b"}, r"'file' must be a text without NUL and without halves of characters"),
+        ({"file": "a\nb"}, "'file' must be a path without control characters, which BuildKit does not take"),
         ({"target": ""}, "'target' must be a text that is not empty"),
         ({"target": 1}, "'target' must be a text, got 1"),
         ({"target": None}, "'target' must be a text, got None"),

@@ -83,7 +83,7 @@ def test_says_what_where_why_and_where_to_read_on(stubs: Stubs) -> None:
         ),
         ("curl: (6) Could not resolve host: pypi.example", "could not reach a host: check the address"),
         (
-            "ERROR: failed to solve: x/base:9: failed to resolve source metadata for x/base:9: x/base:9: not found",
+            "failed to solve: x/base:9: failed to resolve source metadata for x/base:9: x/base:9: not found",
             "a base image does not exist",
         ),
         ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", "runs no Docker"),

@@ -41,7 +41,7 @@ def parse(document: str) -> DockerBuild:
     secrets = checks.texts(values, "secrets", _SECRET_ID, "an id of letters, digits, '_', '.', '/' and '-'")
     links = checks.texts(values, "symbolicLinks", _ANY, "a path inside the directory")
     return DockerBuild(
-        file=checks.path(checks.text(values, "file"), "file"),
+        file=_file(values),
         target=checks.text(values, "target") if "target" in values else None,
         build_args=checks.texts(values, "buildArgs", _NAME, "a name without '='"),
         build_contexts=checks.texts(values, "buildContexts", _NAME, "a name without '='"),
@@ -51,6 +51,13 @@ def parse(document: str) -> DockerBuild:
             checks.path(d, "emptyDirectories") for d in checks.sequence(values, "emptyDirectories")
         ),
     )
+
+
+def _file(values: Mapping[str, object]) -> str:
+    file = checks.path(checks.text(values, "file"), "file")
+    if re.search(r"[\x00-\x1f\x7f]", file):
+        raise checks.invalid("file", file, "a path without control characters, which BuildKit does not take")
+    return file
 
 
 def _links(links: Mapping[str, str]) -> Mapping[str, str]:
