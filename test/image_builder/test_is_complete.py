@@ -215,6 +215,15 @@ def test_denied_access_fails_when_permissions_are_old_enough(stubs: Stubs, clock
         is_complete.handle(polled("create", started=NOW - 120), stubs.aws, clock)
 
 
+def test_denied_access_fails_past_the_deadline_however_new_permissions_are(
+    stubs: Stubs, clock: FakeClock
+) -> None:
+    stubs.codebuild.add_client_error("batch_get_builds", "AccessDeniedException", "no")
+    stubs.codebuild.add_response("stop_build", {"build": build("STOPPED")}, {"id": BUILD_ID})
+    with pytest.raises(ImageBuildError, match="access is still denied"):
+        is_complete.handle(polled("create", deadline=NOW), stubs.aws, clock)
+
+
 def test_a_build_that_codebuild_does_not_show_yet_is_waited_for(stubs: Stubs, clock: FakeClock) -> None:
     stubs.build()
     assert is_complete.handle(polled("create"), stubs.aws, clock) == NOT_YET

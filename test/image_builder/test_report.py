@@ -152,6 +152,7 @@ def test_leaves_out_what_codebuild_says_and_the_command_it_repeats(stubs: Stubs)
     )
     assert "  ERROR: the cause\nlog: " in text
     assert "docker_build" not in text
+    assert "[Container]" not in text
     assert "hint" not in text
 
 
@@ -215,6 +216,10 @@ def test_names_the_log_stream_where_the_console_is_not_known(stubs: Stubs) -> No
 @pytest.mark.parametrize("arn", ["", "x", "arn:aws:codebuild:eu-west-1:1:project/x"])
 def test_makes_no_link_of_something_else(arn: str) -> None:
     assert report.console_link(arn) is None
+
+
+def test_leaves_room_for_what_the_provider_framework_adds_to_cloudformations_4096_bytes() -> None:
+    assert LIMIT == 2000
 
 
 HUGE = ["x" * 100_000, "\U0001f9be" * 50_000, '"\\' * 50_000, "\x1b[31m" * 20_000, "line\n" * 20_000]

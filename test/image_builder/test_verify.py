@@ -141,6 +141,13 @@ def test_rejects_layers_without_a_size_with_a_sentence(layers: Any, stubs: Stubs
         outcome(stubs, registry, digest)
 
 
+def test_rejects_an_image_without_a_digest(stubs: Stubs, registry: Registry) -> None:
+    digest = registry.image()
+    stubs.config(registry, registry.config_of(digest))
+    with pytest.raises(verify.ImageRejectedError, match="not that of a container image"):
+        verify.verify(stubs.aws.ecr, WANTED, verify.Image("", registry.blobs[digest].decode()))
+
+
 @pytest.mark.parametrize("config", [b"", b"\x00\xff", b"[]", b'{"architecture": 1}'])
 def test_rejects_a_configuration_that_is_none(config: bytes, stubs: Stubs, registry: Registry) -> None:
     blob = registry.add(config)
