@@ -1,0 +1,172 @@
+"""What arrives in a build of `COPY . /` is what `docker build` of the directory would see, in every mode."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import random
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+
+from arm64_agent_image import Arm64AgentRuntimeArtifact
+
+from . import apps, reading
+from .engine import Engine
+from .stage import Rehearsal
+
+DOCKERFILE = "FROM scratch\nCOPY . /\n"
+FILES = (
+    "a", "b", "a.txt", "notes.md", "README.md", ".env", ".hidden/secret", "dir/a", "dir/b.txt",
+    "dir/sub/a.txt", "dir/sub/keep.md", "other/dir/a", "with space/a b.txt", "Ünïcode/ß.txt",
+    "node_modules/m/index.js", "star*", "brackets[a]", "bang!", "#comment", "__pycache__/x.pyc", "pkg/__pycache__/y.pyc",
+)  # fmt: skip
+PATTERNS = (
+    "*", "**", "*.txt", "*.md", "!README.md", "!a", "!dir/sub", "**/*.txt", "!**/keep.md", "dir", "dir/",
+    "/dir", "/a", "dir/*", "dir/**", "!dir/sub/a.txt", "*/a", "**/a", "?", "[ab]", "[^a]", ".*", ".env",
+    "!.hidden", "with space", "with*/*", "# a comment", "", "  b  ", "! a", "other//dir", "./dir/a",
+    "dir/../b", "Ünïcode/*", r"star\*", r"brackets\[a\]", "node_modules", "**/node_modules/**",
+    "Dockerfile", ".dockerignore", "**/__pycache__",
+)  # fmt: skip
+
+
+def plant(root: Path, dockerignore: str | None) -> Path:
+    """A tree with every kind of entry."""
+    for name in FILES:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"content of {name}\n")
+    (root / "run.sh").write_text("#!/bin/sh\n")
+    (root / "run.sh").chmod(0o755)
+    (root / "empty/nested").mkdir(parents=True)
+    (root / "Dockerfile").write_text(DOCKERFILE)
+    if dockerignore is not None:
+        (root / ".dockerignore").write_bytes(dockerignore.encode())
+    return root
+
+
+def add_links(root: Path) -> None:
+    """Links of every kind: to a file, a directory, a parent, nothing, and outside of the tree."""
+    outside = root.parent / f"{root.name}-outside"
+    outside.mkdir()
+    (outside / "private").write_text("not for the image\n")
+    for name, target in {
+        "link-to-file": "a", "link-to-directory": "dir", "dir/link-to-parent": "..",
+        "link-to-nothing": "nowhere", "link-outside": str(outside), "dir/sub/link up": "../../a.txt",
+    }.items():  # fmt: skip
+        (root / name).symlink_to(target)
+
+
+def entries(archive: tarfile.TarFile) -> Iterator[tuple[str, str]]:
+    for member in archive:
+        name = member.name.removeprefix("./").rstrip("/")
+        if member.issym():
+            yield name, f"link to {member.linkname}"
+        elif member.isdir():
+            yield name, "directory"
+        else:
+            content = archive.extractfile(member)
+            assert content
+            kind = "executable" if member.mode & 0o100 else "file"
+            yield name, f"{kind} {hashlib.sha256(content.read()).hexdigest()[:12]}"
+
+
+def listing(archive: bytes) -> dict[str, str]:
+    """Every entry of an image's file system, but for what a container adds."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
+        found = dict(entries(opened))
+    added = {"", ".", ".dockerenv", "dev", "etc", "proc", "sys", "dev/console", "dev/pts", "dev/shm"}
+    return {n: k for n, k in found.items() if n not in added and not n.startswith("etc/")}
+
+
+def built(engine: Engine, directory: Path, folder: Path, file: str = "Dockerfile") -> dict[str, str]:
+    """What docker itself makes of the directory."""
+    target = folder / "built.tar"
+    engine.run(
+        "buildx", "build", "--platform=linux/arm64", "--provenance=false", f"--file={directory / file}",
+        f"--output=type=tar,dest={target}", str(directory),
+    )  # fmt: skip
+    return listing(target.read_bytes())
+
+
+def pulled(stage: Rehearsal, uri: str, folder: Path) -> dict[str, str]:
+    """What the image in the registry holds."""
+    local = uri.replace(uri.partition("/")[0], stage.account.registry, 1)
+    stage.engine.run("pull", "--quiet", "--platform=linux/arm64", local)
+    container = stage.engine.run("create", "--platform=linux/arm64", local, "none")
+    try:
+        target = folder / "pulled.tar"
+        stage.engine.run("export", f"--output={target}", container)
+        return listing(target.read_bytes())
+    finally:
+        stage.engine.run("rm", container)
+        stage.engine.run("rmi", "--force", local)
+
+
+@pytest.mark.parametrize("mode", ["codebuild", "local"])
+def test_links_modes_and_empty_directories_arrive(stage: Rehearsal, tmp_path: Path, mode: str) -> None:
+    directory = plant(tmp_path / "agent", "**/__pycache__\nnode_modules\r\n# comment\n\n.env\n!README.md\n")
+    add_links(directory)
+    expected = built(stage.engine, directory, tmp_path)
+    assert {"link to dir", "link to ..", "directory"} <= set(expected.values())
+    assert "executable" in expected["run.sh"]
+
+    name = f"Context{mode.capitalize()}"
+
+    def fill(stack: cdk.Stack) -> None:
+        image = Arm64AgentRuntimeArtifact(stack, "Image", directory=str(directory))
+        apps.runtime(stack, "Agent", image)
+
+    outcome = stage.cdk.deploy(apps.synthesize(tmp_path / "out", mode, **{name: fill}))
+    assert outcome.succeeded, outcome.output
+    uri = reading.runtimes(stage.account)[f"{name}_Agent"]["uri"]
+    assert pulled(stage, uri, tmp_path) == expected
+    assert stage.cdk.destroy(tmp_path / "out").succeeded
+
+
+def samples() -> list[str]:
+    """Exclusions before their exceptions: in the other order BuildKit delivers files without content."""
+    chosen = random.Random(20)
+    drawn = (chosen.sample(PATTERNS, chosen.randint(1, 6)) for _ in range(20))
+    return ["\n".join(sorted(sample, key=lambda pattern: pattern.startswith("!"))) for sample in drawn]
+
+
+def test_ignore_files_mean_what_they_mean_to_docker(stage: Rehearsal, tmp_path: Path) -> None:
+    """Twenty random ignore files: what the assets of both modes build is what the directory itself builds."""
+    trees = [plant(tmp_path / f"agent-{index}", sample) for index, sample in enumerate(samples())]
+    wanted = [without_pycache(built(stage.engine, tree, tmp_path)) for tree in trees]
+
+    def fill(stack: cdk.Stack) -> None:
+        for index, tree in enumerate(trees):
+            Arm64AgentRuntimeArtifact(stack, f"Image{index}", directory=str(tree))
+
+    for mode in ("codebuild", "local"):
+        output = apps.synthesize(tmp_path / mode, mode, Ignore=fill)
+        manifest = json.loads((output / "Ignore.assets.json").read_text())
+        staged = {
+            asset["displayName"].split("/")[0]: output / path
+            for kind in ("files", "dockerImages")
+            for asset in manifest[kind].values()
+            if (path := asset["source"].get("path") or asset["source"].get("directory"))
+            and asset["displayName"].startswith("Image")
+        }
+        assert len(staged) == len(trees)
+        for index, tree in enumerate(trees):
+            ignored = (tree / ".dockerignore").read_text()
+            got = without_pycache(built(stage.engine, staged[f"Image{index}"], tmp_path))
+            assert without_empty_directories(got) == without_empty_directories(wanted[index]), (mode, ignored)
+
+
+def without_pycache(tree: dict[str, str]) -> dict[str, str]:
+    """The library leaves `__pycache__` out unless the ignore file mentions it, which docker would not."""
+    return {name: kind for name, kind in tree.items() if "__pycache__" not in name}
+
+
+def without_empty_directories(tree: dict[str, str]) -> dict[str, str]:
+    """A directory of which everything is ignored is staged by the CDK or not, as it comes."""
+    parents = {str(parent) for name in tree if tree[name] != "directory" for parent in Path(name).parents}
+    return {name: kind for name, kind in tree.items() if kind != "directory" or name in parents}
