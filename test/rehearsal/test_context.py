@@ -23,7 +23,8 @@ DOCKERFILE = "FROM scratch\nCOPY . /\n"
 FILES = (
     "a", "b", "a.txt", "notes.md", "README.md", ".env", ".hidden/secret", "dir/a", "dir/b.txt",
     "dir/sub/a.txt", "dir/sub/keep.md", "other/dir/a", "with space/a b.txt", "Ünïcode/ß.txt",
-    "node_modules/m/index.js", "star*", "brackets[a]", "bang!", "#comment", "__pycache__/x.pyc", "pkg/__pycache__/y.pyc",
+    "node_modules/m/index.js", "star*", "brackets[a]", "bang!", "#comment", "__pycache__/x.pyc",
+    "pkg/__pycache__/y.pyc",
 )  # fmt: skip
 PATTERNS = (
     "*", "**", "*.txt", "*.md", "!README.md", "!a", "!dir/sub", "**/*.txt", "!**/keep.md", "dir", "dir/",
