@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from image_builder import properties
-from image_builder.buildspec import BUILDER, BUILDKIT_IMAGE, Place, buildspec, word
+from image_builder.buildspec import buildspec
 from image_builder.checks import InvalidPropertyError
+from image_builder.layer_cache import BUILDER, BUILDKIT_IMAGE
+from image_builder.place import Place
+from image_builder.words import word
 
 from test.image_builder.fakes import OLD_TAG, TAG, URI, event
 from test.image_builder.shell import MODES, Machine, Mode

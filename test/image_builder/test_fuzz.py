@@ -9,7 +9,7 @@ from unittest.mock import patch
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from image_builder import buildspec, docker_build, hints, on_event, properties, verify
+from image_builder import docker_build, hints, on_event, properties, verify, words
 from image_builder.checks import InvalidPropertyError
 from image_builder.failure import ImageBuildError
 from image_builder.verify import Image, ImageRejectedError
@@ -103,7 +103,7 @@ def test_hints_come_from_any_log(lines: list[str], in_vpc: bool) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PASSABLE, min_size=1, max_size=20))
 def test_any_arguments_arrive_byte_for_byte_through_yaml_and_bash(tmp_path: Path, values: list[str]) -> None:
-    command = yaml.safe_load(json.dumps([f"printf '%s\\0' {buildspec.words(values)}"]))[0]
+    command = yaml.safe_load(json.dumps([f"printf '%s\\0' {words.words(values)}"]))[0]
     done = subprocess.run(
         ["bash", "-c", command], cwd=tmp_path, env={"LC_ALL": "C"}, capture_output=True, check=True
     )

@@ -86,6 +86,11 @@ def test_says_what_where_why_and_where_to_read_on(stubs: Stubs) -> None:
             "failed to solve: x/base:9: failed to resolve source metadata for x/base:9: x/base:9: not found",
             "a base image does not exist",
         ),
+        (
+            "Error response from daemon: Get x: unauthorized: incorrect username or password",
+            "refuses the login",
+        ),
+        ("denied: requested access to the resource is denied", "the registry denies access"),
         ("Cannot connect to the Docker daemon at unix:///var/run/docker.sock.", "runs no Docker"),
         ("ERROR: unknown command: docker buildx", "there is no buildx"),
     ],
@@ -94,6 +99,19 @@ def test_hints_at_well_known_causes(line: str, advice: str, stubs: Stubs) -> Non
     text = message(stubs, "Step 1", line, "the end")
     assert advice in text
     assert text.splitlines()[1].startswith("hint: ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PermissionError: [Errno 13] Permission denied: '/data'",
+        "curl: (22) The requested URL returned error: 403 Forbidden",
+        "HTTP error 429 Too Many Requests while getting https://pypi.example/simple",
+        "requests.exceptions.HTTPError: 401 Unauthorized",
+    ],
+)
+def test_does_not_blame_the_registry_for_what_a_run_step_says(line: str, stubs: Stubs) -> None:
+    assert "hint" not in message(stubs, line)
 
 
 def test_hints_at_missing_routes_when_the_build_runs_in_a_vpc(stubs: Stubs) -> None:
@@ -126,6 +144,18 @@ def test_hints_at_the_last_cause_of_several(stubs: Stubs) -> None:
             "CLIENT_ERROR",
             "ACCESS_DENIED: Service role arn:x does not allow AWS CodeBuild to create log streams",
             "deploy again",
+        ),
+        (
+            "DOWNLOAD_SOURCE",
+            "Secrets Manager Error Message",
+            "AccessDeniedException: not authorized to perform: secretsmanager:GetSecretValue",
+            "IAM did not know its permissions yet",
+        ),
+        (
+            "DOWNLOAD_SOURCE",
+            "Secrets Manager Error Message",
+            "ResourceNotFoundException: Secrets Manager can't find the specified secret.",
+            "a secret does not exist: check 'buildSecrets'",
         ),
         ("PROVISIONING", "INTERNAL_SERVICE_ERROR", "Failed to provision", "deploy again"),
         ("PROVISIONING", "CLIENT_ERROR", "no ARM_CONTAINER here", "ImageBuild.local()"),

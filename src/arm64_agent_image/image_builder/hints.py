@@ -29,6 +29,12 @@ _ROLE = (
     "the build's role was new and IAM did not know its permissions yet, or a permissions boundary takes them"
     " away: deploy again"
 )
+_NO_SECRET = (
+    "a secret does not exist: check 'buildSecrets' and 'registryCredentials' of ImageBuild.codeBuild()"
+)
+_BAD_LOGIN = (
+    "a registry refuses the login: check 'username' and 'password' in the secret of 'registryCredentials'"
+)
 _NO_PULL = (
     "a base image cannot be pulled: check its name, grant pull from its ECR repository to the image, or give"
     " 'registryCredentials' to ImageBuild.codeBuild()"
@@ -46,17 +52,23 @@ _HINTS = (
     (r"no matching manifest for linux/arm64", f"a base image has no linux/arm64: {_BASE_IMAGE}"),
     (r"does not match the specified platform", f"a base image has no linux/arm64: {_BASE_IMAGE}"),
     (r"ARM_CONTAINER", _NO_ARM),
-    (r"toomanyrequests|pull rate limit|429 Too Many Requests", _RATE_LIMIT),
+    (r"toomanyrequests|pull rate limit|unexpected status.*429 Too Many Requests", _RATE_LIMIT),
     (r"no space left on device", _NO_SPACE),
     (r"tag is immutable|cannot be overwritten because", _IMMUTABLE),
     (r"failed to read dockerfile|failed to (?:find|locate) dockerfile", _NO_DOCKERFILE),
     (r"target stage .* could not be found", "the Dockerfile has no such stage: check 'target'"),
     (r"exit code: 137|signal: killed|[Cc]annot allocate memory|OutOfMemory|[Oo]ut of memory", _NO_MEMORY),
-    (r"does not allow AWS CodeBuild|not authorized to perform: (?:s3|logs|sts|kms):", _ROLE),
+    (r"Secrets Manager can.?t find|ParameterNotFound|Parameter does not exist", _NO_SECRET),
+    (
+        r"does not allow AWS CodeBuild|not authorized to perform: (?:s3|logs|sts|kms|secretsmanager|ssm):",
+        _ROLE,
+    ),
     (r"S3.*(?:AccessDenied|Access Denied)|(?:AccessDenied|Access Denied).*S3", _ROLE),
-    (r"pull access denied|insufficient_scope|no basic auth credentials|401 Unauthorized", _NO_PULL),
+    (r"incorrect username or password", _BAD_LOGIN),
+    (r"pull access denied|insufficient_scope|no basic auth credentials", _NO_PULL),
+    (r"(?:unexpected status|failed to authorize).*(?:401 Unauthorized|403 Forbidden)", _NO_PULL),
     (r"failed to resolve source metadata.*not found", _NO_BASE),
-    (r"not authorized to perform: ecr:|denied: |403 Forbidden", _DENIED),
+    (r"not authorized to perform: ecr:|(?<![Pp]ermission )denied: ", _DENIED),
     (r"failed to (?:compute cache key|calculate checksum).*not found", _NO_FILE),
     (r"[Tt]emporary failure (?:in name resolution|resolving)|[Cc]ould not resolve host", _NO_NETWORK),
     (r"no such host|[Nn]etwork is unreachable|i/o timeout", _NO_NETWORK),

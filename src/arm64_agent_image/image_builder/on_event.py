@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import builds, checks, patience, properties, verify
 from .aws import AWS_ERRORS, Aws, Clock, connect
-from .buildspec import Place, buildspec
+from .buildspec import buildspec
 from .failure import ImageBuildError, sentences
+from .place import Place
 
 if TYPE_CHECKING:
     from mypy_boto3_codebuild.type_defs import BuildTypeDef
