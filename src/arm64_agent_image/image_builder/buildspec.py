@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from . import layer_cache
 from .checks import InvalidPropertyError
 from .docker_build import DockerBuild
+from .docker_command import docker_arguments
 from .place import Place
 from .properties import EcrRegistry, Properties, SecretRegistry
-from .words import word
+from .words import word, words
 
 MAX_COMMAND = 120_000
 
@@ -34,10 +35,10 @@ def buildspec(properties: Properties, token: str, previous_tag: str | None, plac
             *_logins(properties, place),
             *(layer_cache.prepare(properties, state, previous_tag, place) if properties.layer_cache else []),
         ],
-        "build": [layer_cache.build(properties, state, previous_tag)],
+        "build": [_build(properties, state, previous_tag)],
         "post_build": [
             _push(properties, state),
-            *([layer_cache.export(properties, state)] if properties.layer_cache else []),
+            *([layer_cache.write(properties, state)] if properties.layer_cache else []),
             f"rm -rf {state}",
         ],
     }
@@ -82,6 +83,14 @@ def _logins(properties: Properties, place: Place) -> Sequence[str]:
 def _ecr_login(service: str, region: str, host: str) -> str:
     password = f"{service} get-login-password --region={word(region)}"
     return f"set -o pipefail; {password} | docker login --username=AWS --password-stdin -- {word(host)}"
+
+
+def _build(properties: Properties, state: str, previous_tag: str | None) -> str:
+    outputs = [f"--tag={properties.image_uri}", "--output=type=docker"]
+    command = f"docker {words([*docker_arguments(properties.docker_build), *outputs])}"
+    if previous_tag is None or not properties.layer_cache:
+        return f"{command} . && touch {state}/image"
+    return f"{layer_cache.read(command, properties, state, previous_tag)} && touch {state}/image"
 
 
 def _push(properties: Properties, state: str) -> str:

@@ -43,15 +43,11 @@ fi"""
     return [choose, probe]
 
 
-def build(properties: Properties, state: str, previous_tag: str | None) -> str:
-    """The command that builds the image into Docker's own store.
+def read(command: str, properties: Properties, state: str, previous_tag: str) -> str:
+    """The build command, given the cache of the previous image if there is one.
 
     When it fails with the cache it is tried once without; not when a RUN step failed, which would fail again.
     """
-    outputs = [f"--tag={properties.image_uri}", "--output=type=docker"]
-    command = f"docker {words([*docker_arguments(properties.docker_build), *outputs])}"
-    if previous_tag is None or not properties.layer_cache:
-        return f"{command} . && touch {state}/image"
     cache = word(f"--cache-from=type=registry,ref={_reference(properties, previous_tag)}")
     return f"""\
 set -o pipefail
@@ -67,10 +63,10 @@ elif grep 'did not complete successfully' {state}/log > /dev/null; then
 else
   echo "notice: the build failed with the layer cache, once more without it"
   docker_build
-fi && touch {state}/image"""
+fi"""
 
 
-def export(properties: Properties, state: str) -> str:
+def write(properties: Properties, state: str) -> str:
     """The command that writes the cache, after the image is pushed."""
     cache = f"type=registry,ref={_reference(properties, properties.image_tag)}"
     cache += ",mode=max,image-manifest=true,oci-mediatypes=true"
