@@ -1,12 +1,11 @@
-import { Annotations, IgnoreMode } from 'aws-cdk-lib';
+import { Annotations, AspectPriority, Aspects, IgnoreMode } from 'aws-cdk-lib';
 import * as agentcore from 'aws-cdk-lib/aws-bedrockagentcore';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct, IConstruct } from 'constructs';
 import { EcrImageOptions, ImageBuild } from './image-build';
-import { Image } from './private/image';
 import { ImageArtifact } from './private/image-artifact';
-import { bindRuntime } from './private/runtime-binding';
+import { RuntimeBinding } from './private/runtime-binding';
 
 /**
  * Properties of `Arm64AgentRuntimeArtifact`.
@@ -142,22 +141,24 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
    */
   public readonly grantPrincipal: iam.IPrincipal;
 
-  private readonly image: Image;
+  private readonly binding: RuntimeBinding;
 
   constructor(scope: Construct, id: string, props: Arm64AgentRuntimeArtifactProps) {
     super(scope, id);
 
     const build = props.imageBuild ?? ImageBuild.auto();
-    this.image = build._bind(this, props);
+    const image = build._bind(this, props);
+    this.binding = new RuntimeBinding(this, image);
 
-    this.imageUri = this.image.imageUri;
-    this.imageTag = this.image.imageTag;
-    this.repository = this.image.repository;
-    this.buildMode = this.image.buildMode;
-    this.buildModeReason = this.image.buildModeReason;
-    this.grantPrincipal = this.image.builder;
-    this.agentRuntimeArtifact = new ImageArtifact(this, this.image);
+    this.imageUri = image.imageUri;
+    this.imageTag = image.imageTag;
+    this.repository = image.repository;
+    this.buildMode = image.buildMode;
+    this.buildModeReason = image.buildModeReason;
+    this.grantPrincipal = image.builder;
+    this.agentRuntimeArtifact = new ImageArtifact(image.imageUri, this.binding);
 
+    Aspects.of(this).add({ visit: (node) => this.bindForgotten(node) }, { priority: AspectPriority.MUTATING });
     Annotations.of(this).addInfo(`image build: ${this.buildMode}; ${this.buildModeReason}`);
   }
 
@@ -173,7 +174,7 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
    * @param runtime an L2 or L1 Runtime, of the stable or the alpha module, or a construct that contains one
    */
   public bindRuntime(runtime: IConstruct): void {
-    bindRuntime(this, this.image, runtime);
+    this.binding.bind(runtime);
   }
 
   /**
@@ -183,5 +184,11 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
    */
   public grantPull(grantee: iam.IGrantable): iam.Grant {
     return this.repository.grantPull(grantee);
+  }
+
+  private bindForgotten(node: IConstruct): void {
+    if (node === this) {
+      this.binding.bindUsersOf(this.agentRuntimeArtifact);
+    }
   }
 }

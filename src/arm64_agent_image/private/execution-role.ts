@@ -9,23 +9,23 @@ export function executionRole(runtime: CfnResource): iam.IRole {
   if (role?.grantPrincipal && role.roleArn === roleArn) {
     return role;
   }
+  const scope = runtime.node.scope as Construct;
+  const id = `${runtime.node.id}ExecutionRole`;
   for (const candidate of runtime.node.root.node.findAll()) {
-    if (iam.Role.isRole(candidate) && candidate.roleArn === roleArn) {
+    if (isRole(candidate) && candidate.roleArn === roleArn) {
       return candidate;
     }
     if (isCfnRole(candidate) && candidate.attrArn === roleArn) {
-      return imported(runtime, (scope, id) => iam.Role.fromRoleName(scope, id, candidate.ref));
+      return iam.Role.fromRoleName(scope, id, candidate.ref);
     }
   }
-  return imported(runtime, (scope, id) => iam.Role.fromRoleArn(scope, id, Token.asString(roleArn)));
+  return iam.Role.fromRoleArn(scope, id, Token.asString(roleArn));
+}
+
+function isRole(candidate: IConstruct): candidate is iam.IRole {
+  return 'roleArn' in candidate && 'attachInlinePolicy' in candidate;
 }
 
 function isCfnRole(candidate: IConstruct): candidate is iam.CfnRole {
   return CfnResource.isCfnResource(candidate) && candidate.cfnResourceType === iam.CfnRole.CFN_RESOURCE_TYPE_NAME;
-}
-
-function imported(runtime: CfnResource, make: (scope: Construct, id: string) => iam.IRole): iam.IRole {
-  const scope = runtime.node.scope as Construct;
-  const id = `${runtime.node.id}ExecutionRole`;
-  return scope.node.tryFindChild(id) as iam.IRole | undefined ?? make(scope, id);
 }

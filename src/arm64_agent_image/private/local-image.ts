@@ -1,4 +1,4 @@
-import { IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
+import { IgnoreMode, Stack, SymlinkFollowMode } from 'aws-cdk-lib';
 import * as assets from 'aws-cdk-lib/aws-ecr-assets';
 import { Construct } from 'constructs';
 import { LocalBuildOptions } from '../image-build';
@@ -27,7 +27,7 @@ export function localImage(scope: Construct, source: ImageSource, options: Local
     imageUri: asset.imageUri,
     imageTag: asset.imageTag,
     repository: asset.repository,
-    builder: new NoBuilder(),
+    builder: new NoBuilder(Stack.of(scope).account),
     dependencies: [],
   };
 }

@@ -1,4 +1,4 @@
-import { Token } from 'aws-cdk-lib';
+import { Stack, Token } from 'aws-cdk-lib';
 import { IConstruct } from 'constructs';
 import { EcrImageOptions } from '../image-build';
 import { Image } from './image';
@@ -24,7 +24,7 @@ export function prebuiltImage(scope: IConstruct, options: EcrImageOptions): Imag
     imageUri: digest === undefined ? repository.repositoryUriForTag(tag) : repository.repositoryUriForDigest(digest),
     imageTag: (tag ?? digest)!,
     repository,
-    builder: new NoBuilder(),
+    builder: new NoBuilder(Stack.of(scope).account),
     dependencies,
   };
 }

@@ -1,88 +1,94 @@
 import { CfnResource, Stack, Stage, Token, TokenComparison } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
-import { Construct, Dependable, IConstruct, IDependable } from 'constructs';
+import { Construct, IConstruct } from 'constructs';
 import { executionRole } from './execution-role';
 import { Image } from './image';
 import { failure } from './validation';
 
 const RUNTIME_TYPE = 'AWS::BedrockAgentCore::Runtime';
 
-/** Binds while the app is being defined. */
-export function bindRuntime(scope: Construct, image: Image, runtime: IConstruct): void {
-  for (const resource of runtimeResources(scope, runtime)) {
-    refuseForeign(scope, image, resource);
-    const grant = image.repository.grantPull(executionRole(resource));
-    resource.node.addDependency(...image.dependencies, grant);
-  }
-}
+/** The Runtimes that wait for an image and may pull it. */
+export class RuntimeBinding {
+  private readonly bound = new Set<CfnResource>();
+  private closed = false;
 
-/**
- * Binds while the CDK resolves the Runtime during synthesis, when construct dependencies and cross-stack references
- * are no longer processed: only resources of stacks that are already connected can be ordered and granted then.
- */
-export function bindRuntimeLate(scope: Construct, image: Image, runtime: IConstruct): void {
-  for (const resource of runtimeResources(scope, runtime)) {
-    refuseForeign(scope, image, resource);
-    const role = executionRole(resource);
-    const stacks = [Stack.of(resource), Stack.of(scope)];
-    if (iam.Role.isRole(role) && !stacks.includes(Stack.of(role))) {
-      throw failure(scope, `the execution role of ${runtime.node.path} is in the stack '${Stack.of(role).node.path}', where `
-        + 'pull permission cannot be added this late; call bindRuntime(runtime) on the image after the Runtime is defined');
-    }
-    const grant = image.repository.grantPull(role);
-    for (const dependency of [...image.dependencies, grant]) {
-      resourcesOf(dependency).forEach((target) => dependOn(resource, target));
+  constructor(private readonly scope: Construct, private readonly image: Image) {}
+
+  /** Binds what is, or contains, a Runtime. */
+  public bind(runtime: IConstruct): void {
+    for (const resource of this.runtimeResources(runtime)) {
+      if (!this.bound.has(resource)) {
+        this.bound.add(resource);
+        resource.node.addDependency(...this.image.dependencies, this.pullPolicy(resource));
+      }
     }
   }
-}
 
-function runtimeResources(scope: Construct, runtime: IConstruct): CfnResource[] {
-  const resources = runtime.node.findAll()
-    .filter(CfnResource.isCfnResource)
-    .filter((resource) => resource.cfnResourceType === RUNTIME_TYPE);
-  if (resources.length > 0) {
-    return resources;
+  /**
+   * Binds the Runtimes that use `artifact` and that the app did not bind: the last moment at which the CDK still
+   * processes dependencies and cross-stack references is when it invokes Aspects.
+   */
+  public bindUsersOf(artifact: unknown): void {
+    Stage.of(this.scope)!.node.findAll().filter(isRuntime)
+      .filter(({ node }) => (node.scope as { agentRuntimeArtifact?: unknown }).agentRuntimeArtifact === artifact)
+      .forEach((runtime) => this.bind(runtime));
+    this.closed = true;
   }
-  if ('agentRuntimeArn' in runtime) {
-    throw failure(scope, `'runtime' is an imported Runtime (${runtime.node.path}), which this app cannot update; `
-      + 'pass the Runtime that this app defines, or set the image in the app that defines it');
-  }
-  throw failure(scope, `'runtime' must be or contain an ${RUNTIME_TYPE}, got ${runtime.constructor.name} (${runtime.node.path}); `
-    + 'pass the Runtime construct that uses this image');
-}
 
-function refuseForeign(scope: Construct, image: Image, resource: CfnResource): void {
-  if (Stage.of(resource) !== Stage.of(scope)) {
-    throw failure(scope, `'runtime' (${resource.node.path}) belongs to another Stage than the image; `
-      + 'define the image in the same Stage as the Runtime');
-  }
-  const home = Stack.of(resource);
-  for (const [what, mine, theirs] of [
-    ['region', image.repository.env.region, home.region],
-    ['account', image.repository.env.account, home.account],
-  ]) {
-    if (Token.compareStrings(mine, theirs) === TokenComparison.DIFFERENT) {
-      throw failure(scope, `'runtime' (${resource.node.path}) is in ${what} ${theirs}, but the image's repository is in ${what} ${mine}; `
-        + `define the image in a stack of ${what} ${theirs}`);
+  /** Refuses a Runtime that could not be bound any more. */
+  public requireBound(runtime: IConstruct): void {
+    const unbound = this.runtimeResources(runtime).find((resource) => !this.bound.has(resource));
+    if (this.closed && unbound) {
+      throw failure(this.scope, `'runtime' (${runtime.node.path}) was defined during synthesis, too late to wait for the image by itself; `
+        + 'call bindRuntime(runtime) on the image where the Runtime is defined');
     }
   }
-}
 
-function resourcesOf(dependency: IDependable): CfnResource[] {
-  return Dependable.of(dependency).dependencyRoots
-    .flatMap((root) => root.node.findAll())
-    .filter(CfnResource.isCfnResource);
-}
-
-interface OrderedResource {
-  addResourceDependency?(target: CfnResource): void;
-  addDependency(target: CfnResource): void;
-}
-
-function dependOn(resource: OrderedResource, target: CfnResource): void {
-  if (resource.addResourceDependency) {
-    resource.addResourceDependency(target);
-  } else {
-    resource.addDependency(target);
+  private runtimeResources(runtime: IConstruct): CfnResource[] {
+    const resources = runtime.node.findAll().filter(isRuntime);
+    if (resources.length > 0) {
+      resources.forEach((resource) => this.refuseForeign(resource));
+      return resources;
+    }
+    if ('agentRuntimeArn' in runtime) {
+      throw failure(this.scope, `'runtime' is an imported Runtime (${runtime.node.path}), which this app cannot update; `
+        + 'pass the Runtime that this app defines, or set the image in the app that defines it');
+    }
+    throw failure(this.scope, `'runtime' must be or contain an ${RUNTIME_TYPE}, got ${runtime.constructor.name} (${runtime.node.path}); `
+      + 'pass the Runtime construct that uses this image');
   }
+
+  private refuseForeign(resource: CfnResource): void {
+    if (Stage.of(resource) !== Stage.of(this.scope)) {
+      throw failure(this.scope, `'runtime' (${resource.node.path}) belongs to another Stage than the image; `
+        + 'define the image in the same Stage as the Runtime');
+    }
+    const [mine, theirs] = [this.image.repository.env, Stack.of(resource)];
+    for (const what of ['region', 'account'] as const) {
+      if (Token.compareStrings(mine[what], theirs[what]) === TokenComparison.DIFFERENT) {
+        throw failure(this.scope, `'runtime' (${resource.node.path}) is in ${what} ${theirs[what]}, but the image's repository is in `
+          + `${what} ${mine[what]}; define the image in a stack of ${what} ${theirs[what]}`);
+      }
+    }
+  }
+
+  /** A policy of its own, beside the Runtime: whatever else the role may do does not delay the Runtime. */
+  private pullPolicy(resource: CfnResource): iam.Policy {
+    const scope = resource.node.scope as Construct;
+    const id = `${resource.node.id}ImagePull`;
+    const policy = scope.node.tryFindChild(id) as iam.Policy | undefined ?? new iam.Policy(scope, id);
+    policy.addStatements(
+      new iam.PolicyStatement({
+        actions: ['ecr:BatchCheckLayerAvailability', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchGetImage'],
+        resources: [this.image.repository.repositoryArn],
+      }),
+      new iam.PolicyStatement({ actions: ['ecr:GetAuthorizationToken'], resources: ['*'] }),
+    );
+    executionRole(resource).attachInlinePolicy(policy);
+    return policy;
+  }
+}
+
+function isRuntime(construct: IConstruct): construct is CfnResource {
+  return CfnResource.isCfnResource(construct) && construct.cfnResourceType === RUNTIME_TYPE;
 }

@@ -1,0 +1,27 @@
+"""What most tests of the construct start from."""
+
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, Stack
+
+from test.synth import new_app, write_files
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Path:
+    """A directory with a Dockerfile and one source file."""
+    return write_files(
+        tmp_path / "agent",
+        {"Dockerfile": "FROM python:3.13-slim\nCOPY . /app\n", "server.py": "print('agent')\n"},
+    )
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    return new_app(tmp_path / "cdk.out")
+
+
+@pytest.fixture
+def stack(app: App) -> Stack:
+    return Stack(app, "Agent")

@@ -1,0 +1,250 @@
+"""Apps of the tests and what they synthesize to, checked for references that lead nowhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aws_cdk import App, Stack
+from aws_cdk import aws_bedrockagentcore as agentcore
+from constructs import Construct
+
+from arm64_agent_image import Arm64AgentRuntimeArtifact, ImageBuild
+
+IMAGE = "Custom::Arm64AgentImage"
+RUNTIME = "AWS::BedrockAgentCore::Runtime"
+REPOSITORY = "AWS::ECR::Repository"
+PROJECT = "AWS::CodeBuild::Project"
+POLICY = "AWS::IAM::Policy"
+ROLE = "AWS::IAM::Role"
+
+PROVIDER_CODE = ("image_builder", "framework.js")
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a template, with its logical id."""
+
+    logical_id: str
+    body: Json
+
+    @property
+    def properties(self) -> Json:
+        properties: Json = self.body.get("Properties", {})
+        return properties
+
+    @property
+    def depends_on(self) -> list[str]:
+        declared = self.body.get("DependsOn", [])
+        return [declared] if isinstance(declared, str) else declared
+
+
+@dataclass(frozen=True)
+class Template:
+    """A synthesized template."""
+
+    body: Json
+
+    @property
+    def resources(self) -> list[Resource]:
+        return [Resource(name, body) for name, body in self.body.get("Resources", {}).items()]
+
+    def all(self, kind: str) -> list[Resource]:
+        return [resource for resource in self.resources if resource.body["Type"] == kind]
+
+    def only(self, kind: str) -> Resource:
+        (resource,) = self.all(kind)
+        return resource
+
+    def named(self, logical_id: str) -> Resource:
+        return Resource(logical_id, self.body["Resources"][logical_id])
+
+    @property
+    def container_uri(self) -> Any:
+        return container_uri(self.only(RUNTIME))
+
+    def statements(self, role: str) -> list[Json]:
+        """What the policies of this template allow to the role of this logical id."""
+        return [
+            statement
+            for policy in self.all(POLICY)
+            if {"Ref": role} in policy.properties["Roles"]
+            for statement in policy.properties["PolicyDocument"]["Statement"]
+        ]
+
+    @property
+    def text(self) -> str:
+        return json.dumps(self.body, sort_keys=True, indent=1)
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A synthesized app."""
+
+    directory: Path
+    templates: Mapping[str, Template]
+
+    def __getitem__(self, stack: str) -> Template:
+        return self.templates[stack]
+
+    @property
+    def only(self) -> Template:
+        (template,) = self.templates.values()
+        return template
+
+    def nested(self, name: str) -> Template:
+        (template,) = [t for file, t in self.templates.items() if file.endswith(".nested") and name in file]
+        return template
+
+    @property
+    def docker_images(self) -> list[Json]:
+        return [
+            image["source"]
+            for path in sorted(self.directory.rglob("*.assets.json"))
+            if not asset_directory(path, self.directory)
+            for image in json.loads(path.read_text())["dockerImages"].values()
+        ]
+
+    @property
+    def source_asset(self) -> Path:
+        """The one build context, as staged for its upload or its local build."""
+        (context,) = [
+            path
+            for path in self.directory.glob("asset.*")
+            if path.is_dir() and not any((path / code).exists() for code in PROVIDER_CODE)
+        ]
+        return context
+
+
+def asset_directory(path: Path, root: Path) -> bool:
+    return any(part.startswith("asset.") for part in path.relative_to(root).parts)
+
+
+def listing(directory: Path) -> list[str]:
+    return sorted(
+        f"{path.relative_to(directory)} -> {path.readlink()}"
+        if path.is_symlink()
+        else f"{path.relative_to(directory)}{'/' if path.is_dir() else ''}"
+        for path in directory.rglob("*")
+        if path.is_symlink() or path.is_file() or not any(path.iterdir())
+    )
+
+
+def write_files(directory: Path, files: Mapping[str, str | bytes]) -> Path:
+    directory.mkdir(exist_ok=True)
+    for name, content in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return directory
+
+
+def new_app(output: Path, context: Mapping[str, Any] | None = None) -> App:
+    told_by_the_command_line = {"aws:cdk:enable-asset-metadata": True}
+    return App(
+        outdir=str(output),
+        context={**told_by_the_command_line, **(context or {})},
+        analytics_reporting=False,
+        tree_metadata=False,
+    )
+
+
+def synthesize(app: App) -> Assembly:
+    directory = Path(app.synth().directory)
+    templates = {
+        path.name.removesuffix(".json").removesuffix(".template"): Template(json.loads(path.read_text()))
+        for path in sorted(directory.rglob("*.template.json"))
+        if not asset_directory(path, directory)
+    }
+    exports = {
+        canonical(output["Export"]["Name"])
+        for template in templates.values()
+        for output in template.body.get("Outputs", {}).values()
+        if "Export" in output
+    }
+    for name, template in templates.items():
+        leading_nowhere = [
+            reference for reference in references(template.body) if not resolves(reference, template, exports)
+        ]
+        assert not leading_nowhere, f"{name} has references that lead nowhere: {leading_nowhere}"
+        assert_nested_stacks_fit(template, templates)
+    return Assembly(directory, templates)
+
+
+def references(value: Any) -> Iterator[tuple[str, Any]]:
+    """Everything in a template that names something else, as its kind and its value."""
+    if isinstance(value, list):
+        for item in value:
+            yield from references(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key in ("Ref", "Fn::GetAtt", "Fn::Sub", "Fn::ImportValue"):
+                yield key, item
+            if key == "DependsOn":
+                yield from (("Ref", name) for name in ([item] if isinstance(item, str) else item))
+            yield from references(item)
+
+
+def resolves(reference: tuple[str, Any], template: Template, exports: set[str]) -> bool:
+    kind, value = reference
+    resources = set(template.body.get("Resources", {}))
+    referable = resources | set(template.body.get("Parameters", {}))
+    if kind == "Ref":
+        return value.startswith("AWS::") or value in referable
+    if kind == "Fn::GetAtt":
+        return (value if isinstance(value, list) else value.split("."))[0] in resources
+    if kind == "Fn::ImportValue":
+        return canonical(value) in exports
+    text, variables = value if isinstance(value, list) else (value, {})
+    names = {name.split(".")[0] for name in re.findall(r"\$\{([^!}][^}]*)\}", text)}
+    return all(name.startswith("AWS::") or name in referable | set(variables) for name in names)
+
+
+def assert_nested_stacks_fit(template: Template, templates: Mapping[str, Template]) -> None:
+    for nested in template.all("AWS::CloudFormation::Stack"):
+        name = nested.body["Metadata"]["aws:asset:path"].removesuffix(".template.json")
+        inner = templates[name].body
+        required = {p for p, parameter in inner.get("Parameters", {}).items() if "Default" not in parameter}
+        assert required == set(nested.properties.get("Parameters", {})), f"parameters of {name} do not fit"
+        outputs = {
+            attribute[1].removeprefix("Outputs.")
+            for kind, attribute in references(template.body)
+            if kind == "Fn::GetAtt" and attribute[0] == nested.logical_id
+        }
+        assert outputs <= set(inner.get("Outputs", {})), f"{name} lacks outputs that are used"
+
+
+def canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def container_uri(runtime: Resource) -> Any:
+    return runtime.properties["AgentRuntimeArtifact"]["ContainerConfiguration"]["ContainerUri"]
+
+
+def new_image(
+    scope: Construct, directory: Path, name: str = "Image", **props: Any
+) -> Arm64AgentRuntimeArtifact:
+    """An image that CodeBuild builds, unless told otherwise."""
+    build = {"image_build": ImageBuild.code_build()}
+    return Arm64AgentRuntimeArtifact(scope, name, directory=str(directory), **{**build, **props})
+
+
+def new_runtime(
+    scope: Construct, image: Arm64AgentRuntimeArtifact, name: str = "Runtime", **props: Any
+) -> agentcore.Runtime:
+    return agentcore.Runtime(scope, name, agent_runtime_artifact=image.agent_runtime_artifact, **props)
+
+
+def synthesize_image(output: Path, directory: Path, **props: Any) -> Assembly:
+    """An app of one stack, one image and its Runtime."""
+    app = new_app(output)
+    stack = Stack(app, "Agent")
+    new_runtime(stack, new_image(stack, directory, **props))
+    return synthesize(app)
