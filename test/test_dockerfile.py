@@ -1,0 +1,96 @@
+"""What the Dockerfile tells at synthesis: a wrong target or a wrong platform, and nothing that is right."""
+
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, Stack
+
+from arm64_agent_image import Arm64AgentRuntimeArtifact
+from test.synth import new_image, write_files
+
+STAGES = (
+    "FROM python:3.13 AS base\nRUN true\nFROM base AS Build\nRUN true\nFROM base\nCOPY --from=build / /\n"
+)
+
+
+def image(stack: Stack, agent: Path, dockerfile: str, **props: object) -> Arm64AgentRuntimeArtifact:
+    write_files(agent, {"Dockerfile": dockerfile})
+    return new_image(stack, agent, f"Image{len(stack.node.children)}", **props)
+
+
+@pytest.mark.parametrize("target", ["base", "build", "BUILD", "0", "1", "2"])
+def test_a_stage_is_found_by_name_in_any_case_or_by_number(stack: Stack, agent: Path, target: str) -> None:
+    image(stack, agent, STAGES, target=target)
+
+
+@pytest.mark.parametrize("target", ["prod", "3", "python:3.13", "-1", "--build-arg"])
+def test_fails_when_there_is_no_such_stage(stack: Stack, agent: Path, target: str) -> None:
+    with pytest.raises(RuntimeError) as failure:
+        image(stack, agent, STAGES, target=target)
+    assert "'target' must be a stage of" in str(failure.value)
+    assert f"got '{target}'; its stages are: base, build, 2" in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
+        "FROM --platform=linux/amd64 python:3.13\n",
+        "from --platform=linux/amd64 python:3.13 as final\n",
+        'FROM --platform="linux/amd64" python:3.13\n',
+        "FROM scratch AS first\nFROM --platform=linux/amd64 \\\n  python:3.13\n",
+        "# escape=`\nFROM --platform=linux/amd64 `\n  python:3.13\n",
+        "ARG PLATFORM=linux/amd64\nFROM --platform=$PLATFORM python:3.13\n",
+        "ARG OS=linux\nARG PLATFORM=${OS}/amd64\nFROM --platform=${PLATFORM} python:3.13\n",
+        "FROM --platform=${PLATFORM:-linux/amd64} python:3.13\n",
+        "FROM --platform=linux/amd64 python:3.13 AS base\nFROM base AS middle\nFROM middle\n",
+        "FROM --platform=linux/amd64 python:3.13 AS base\nFROM --platform=linux/arm64 base\n",
+    ],
+)
+def test_fails_when_the_final_stage_is_for_another_platform(
+    stack: Stack, agent: Path, dockerfile: str
+) -> None:
+    with pytest.raises(RuntimeError) as failure:
+        image(stack, agent, dockerfile)
+    assert "pinned to the platform linux/amd64, but AgentCore Runtime runs linux/arm64" in str(failure.value)
+    assert "remove '--platform=linux/amd64' from its FROM" in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
+        "FROM --platform=linux/arm64 python:3.13\n",
+        "FROM --platform=linux/arm64/v8 python:3.13\n",
+        "FROM --platform=$TARGETPLATFORM python:3.13\n",
+        "FROM --platform=${BUILDPLATFORM} python:3.13\n",
+        "ARG PLATFORM\nFROM --platform=$PLATFORM python:3.13\n",
+        "FROM --platform=linux/amd64 node AS assets\nFROM python:3.13\nCOPY --from=assets /a /a\n",
+        "FROM python:3.13\nRUN <<EOF\nFROM --platform=linux/amd64 nothing\nEOF\n",
+        "FROM python:3.13\nCOPY <<-'END' /note\n\tFROM --platform=linux/amd64 nothing\n\tEND\nRUN true\n",
+        "FROM python:3.13\nRUN echo \\\n# FROM --platform=linux/amd64 in a comment\n  FROM --platform=linux/amd64\n",
+        "\ufeff# syntax=docker/dockerfile:1\r\nFROM python:3.13\r\n# FROM --platform=linux/amd64 x\r\n",
+    ],
+)
+def test_a_dockerfile_that_docker_builds_for_arm64_is_accepted(
+    stack: Stack, agent: Path, dockerfile: str
+) -> None:
+    image(stack, agent, dockerfile)
+
+
+def test_a_build_argument_decides_the_platform(stack: Stack, agent: Path) -> None:
+    dockerfile = "ARG PLATFORM=linux/arm64\nFROM --platform=$PLATFORM python:3.13\n"
+    image(stack, agent, dockerfile)
+    with pytest.raises(RuntimeError, match="pinned to the platform linux/386"):
+        image(stack, agent, dockerfile, build_args={"PLATFORM": "linux/386"})
+
+
+def test_only_the_stage_that_is_built_counts(stack: Stack, agent: Path) -> None:
+    dockerfile = "FROM python:3.13 AS arm\nFROM --platform=linux/amd64 python:3.13 AS x86\n"
+    image(stack, agent, dockerfile, target="arm")
+    with pytest.raises(RuntimeError, match="pinned to the platform linux/amd64"):
+        image(stack, agent, dockerfile, target="x86")
+
+
+def test_what_only_a_build_can_tell_is_left_to_the_build(app: App, agent: Path) -> None:
+    stack = Stack(app, "Strange")
+    for dockerfile in ("", "FROM\n", "FROM $BASE\n", "this is not a Dockerfile\n", "RUN <<EOF\nnever ends\n"):
+        image(stack, agent, dockerfile, target="anything" if "FROM" not in dockerfile else None)
