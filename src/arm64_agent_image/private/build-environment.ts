@@ -1,7 +1,8 @@
+import { Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { IConstruct } from 'constructs';
 import { BuildSecret, RegistryCredentials } from '../build-credentials';
-import { requireArgument, failure } from './validation';
+import { failure, requireArgument } from './validation';
 
 /** An environment variable whose value CodeBuild reads when the build starts. */
 export interface BuildVariable {
@@ -45,6 +46,7 @@ export function buildEnvironment(scope: IConstruct, role: iam.IRole, props: Buil
 
   const registries = (props.registryCredentials ?? []).map((credentials, index) => {
     const { server, region, username, password } = credentials._bind(role);
+    requireServer(scope, server);
     return username && password
       ? {
         Type: 'SECRET',
@@ -62,5 +64,11 @@ function requireSecretId(scope: IConstruct, id: string): void {
   requireArgument(scope, 'buildSecrets id', id);
   if (!/^[\w.-]+$/.test(id)) {
     throw failure(scope, `'buildSecrets' must have ids of letters, digits, '_', '.' and '-', got '${id}'; rename it here and in the Dockerfile`);
+  }
+}
+
+function requireServer(scope: IConstruct, server: string): void {
+  if (!Token.isUnresolved(server) && !/^[a-z0-9]\S*$/i.test(server)) {
+    throw failure(scope, `'server' must be the host name of a registry, got '${server}'; pass 'docker.io' for Docker Hub`);
   }
 }

@@ -22,7 +22,7 @@ export function listContext(root: string, ignore: IgnoreStrategy): ContextListin
 
   const visitFile = (file: string, name: string, entry: fs.Dirent) => {
     if (entry.isSymbolicLink()) {
-      symbolicLinks[name] = fs.readlinkSync(file);
+      symbolicLinks[name] = linkTarget(root, file);
     } else {
       content.update(JSON.stringify([name, isExecutable(file), hashOf(file)]));
     }
@@ -50,6 +50,13 @@ export function listContext(root: string, ignore: IgnoreStrategy): ContextListin
 
   content.update(JSON.stringify([symbolicLinks, emptyDirectories]));
   return { contentHash: content.digest('hex'), symbolicLinks, emptyDirectories, ignored };
+}
+
+/** As the CDK does, a link into the context that names its own place on this machine is made relative. */
+function linkTarget(root: string, link: string): string {
+  const target = fs.readlinkSync(link);
+  const inside = [root, fs.realpathSync(root)].find((place) => `${target}/`.startsWith(`${place}/`));
+  return inside === undefined ? target : path.relative(path.dirname(path.join(inside, path.relative(root, link))), target) || '.';
 }
 
 function isExecutable(file: string): boolean {

@@ -55,6 +55,9 @@ export function requireContext(scope: IConstruct, directory: string, file: strin
   if (path.isAbsolute(file) || relative.split(path.sep)[0] === '..' || relative === '') {
     throw failure(scope, `'file' must be a path inside 'directory', got '${file}'; pass a 'directory' that contains the Dockerfile`);
   }
+  if (/[\0-\x1f\x7f]/.test(file)) {
+    throw failure(scope, `'file' must not contain control characters, which BuildKit does not take, got ${JSON.stringify(file)}; rename the file`);
+  }
   if (!isFile(path.join(resolved, file))) {
     throw failure(scope, `'file' does not exist, got '${file}' in ${resolved}; create the Dockerfile or pass its path relative to 'directory'`);
   }
@@ -80,7 +83,8 @@ function ignorePatterns(directory: string, ignoreFile: string | undefined, { exc
 
 /** Where this app is synthesized to, and where the CDK command line synthesizes to by default. */
 function cdkOutput(scope: IConstruct, directory: string): string[] {
-  return ['cdk.out', Stage.of(scope.node.root)?.outdir ?? 'cdk.out']
+  const { root } = scope.node;
+  return ['cdk.out', ...Stage.isStage(root) ? [root.outdir] : []]
     .map((output) => path.relative(directory, path.resolve(output)))
     .filter((relative) => relative !== '' && relative.split(path.sep)[0] !== '..' && !path.isAbsolute(relative))
     .map((relative) => literalPattern(relative.split(path.sep).join('/')));

@@ -1,0 +1,249 @@
+"""Bad input fails at synthesis: the sentence quotes the property, shows the value, says what to change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import CfnParameter, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
+
+from arm64_agent_image import Arm64AgentRuntimeArtifact, BuildSecret, ImageBuild, RegistryCredentials
+from test.synth import new_image, write_files
+
+TOKEN = "must be known at synthesis because it is part of the image's content tag, got a token"
+DIGEST = "sha256:" + "0a" * 32
+Props = Callable[[Stack], dict[str, Any]]
+
+
+def parameter(stack: Stack) -> str:
+    return CfnParameter(stack, f"Parameter{len(stack.node.children)}").value_as_string
+
+
+def in_codebuild(**options: Any) -> dict[str, Any]:
+    return {"image_build": ImageBuild.code_build(**options)}
+
+
+def repository(stack: Stack) -> ecr.IRepository:
+    return ecr.Repository.from_repository_name(stack, "Own", "own")
+
+
+CASES: dict[str, tuple[Props, str, str]] = {
+    "no directory": (
+        lambda _: {"directory": "no/such/directory"},
+        "'directory' does not exist, got 'no/such/directory'",
+        "pass the directory that holds the Dockerfile",
+    ),
+    "a file as directory": (
+        lambda _: {"directory": __file__},
+        "'directory' must be a directory, got the file",
+        "pass the directory that holds it",
+    ),
+    "no Dockerfile": (
+        lambda _: {"file": "Containerfile"},
+        "'file' does not exist, got 'Containerfile' in",
+        "create the Dockerfile or pass its path",
+    ),
+    "a directory as Dockerfile": (
+        lambda _: {"file": "folder"},
+        "'file' does not exist, got 'folder' in",
+        "create the Dockerfile or pass its path",
+    ),
+    "a Dockerfile outside": (
+        lambda _: {"file": "../Dockerfile"},
+        "'file' must be a path inside 'directory', got '../Dockerfile'",
+        "pass a 'directory' that contains the Dockerfile",
+    ),
+    "an absolute Dockerfile": (
+        lambda _: {"file": "/etc/hostname"},
+        "'file' must be a path inside 'directory', got '/etc/hostname'",
+        "pass a 'directory' that contains the Dockerfile",
+    ),
+    "a Dockerfile with a line break in its name": (
+        lambda _: {"file": "Docker\nfile"},
+        "'file' must not contain control characters, which BuildKit does not take, got \"Docker\\nfile\"",
+        "rename the file",
+    ),
+    "a token as directory": (
+        lambda stack: {"directory": parameter(stack)},
+        f"'directory' {TOKEN}",
+        "pass a literal value",
+    ),
+    "a token as file": (lambda stack: {"file": parameter(stack)}, f"'file' {TOKEN}", "pass a literal value"),
+    "a token as target": (
+        lambda stack: {"target": parameter(stack)},
+        f"'target' {TOKEN}",
+        "pass a literal value",
+    ),
+    "a token as extra hash": (
+        lambda stack: {"extra_hash": f"{parameter(stack)}-1"},
+        f"'extraHash' {TOKEN}",
+        "pass a literal value",
+    ),
+    "a token in a build argument": (
+        lambda stack: {"build_args": {"REGION": stack.region}},
+        f"'buildArgs.REGION' {TOKEN}",
+        "read the value when the agent starts",
+    ),
+    "a token in the name of a build argument": (
+        lambda stack: {"build_args": {parameter(stack): "1"}},
+        f"'buildArgs name' {TOKEN}",
+        "pass a literal value",
+    ),
+    "a build argument without a name": (
+        lambda _: {"build_args": {"": "1"}},
+        "'buildArgs' must have names that are not empty and contain no '=', got ''",
+        "rename it",
+    ),
+    "a build argument with '=' in its name": (
+        lambda _: {"build_args": {"A=B": "1"}},
+        "'buildArgs' must have names that are not empty and contain no '=', got 'A=B'",
+        "rename it",
+    ),
+    "a NUL in a build argument": (
+        lambda _: {"build_args": {"KEY": "a\0b"}},
+        "'buildArgs.KEY' must not contain NUL characters or unpaired surrogates, got \"a\\u0000b\"",
+        "remove them, or encode the value",
+    ),
+    "build arguments beyond what a command line takes": (
+        lambda _: {"build_args": {"KEY": "x" * 60_000}},
+        "'buildArgs', symbolic links and empty directories must not take more than 60000 characters together",
+        "move long values into files of 'directory'",
+    ),
+    "a local directory as build context": (
+        lambda _: {"build_contexts": {"shared": "../shared"}},
+        "'buildContexts.shared' must be an image, a URL or a Git repository, got '../shared'",
+        "move it into 'directory'",
+    ),
+    "a time-out that is too short": (
+        lambda _: in_codebuild(timeout=Duration.minutes(4)),
+        "'timeout' must be 5 to 40 whole minutes, got 4 minutes",
+        "CloudFormation waits one hour for the image",
+    ),
+    "a time-out that outlasts CloudFormation": (
+        lambda _: in_codebuild(timeout=Duration.hours(1)),
+        "'timeout' must be 5 to 40 whole minutes, got 1 hour",
+        "CloudFormation waits one hour for the image",
+    ),
+    "a time-out of broken minutes": (
+        lambda _: in_codebuild(timeout=Duration.seconds(330)),
+        "'timeout' must be 5 to 40 whole minutes, got 5 minutes 30 seconds",
+        "CloudFormation waits one hour for the image",
+    ),
+    "a build image for x86": (
+        lambda _: in_codebuild(build_image=codebuild.LinuxBuildImage.STANDARD_7_0),
+        "'buildImage' must be an ARM image that can run Docker, got aws/codebuild/standard:7.0",
+        "use a LinuxArmBuildImage",
+    ),
+    "a build image of Lambda": (
+        lambda _: in_codebuild(build_image=codebuild.LinuxArmLambdaBuildImage.AMAZON_LINUX_2023_PYTHON_3_12),
+        "'buildImage' must be an ARM image that can run Docker, got",
+        "use a LinuxArmBuildImage",
+    ),
+    "a removal policy for the app's repository": (
+        lambda stack: in_codebuild(repository=repository(stack), removal_policy=RemovalPolicy.RETAIN),
+        "'removalPolicy' is about the construct's own repository, got 'retain' and a 'repository'",
+        "set the removal policy of that repository",
+    ),
+    "a retention for the app's log group": (
+        lambda stack: in_codebuild(
+            log_group=logs.LogGroup(stack, "Logs"), log_retention=logs.RetentionDays.ONE_DAY
+        ),
+        "'logRetention' is about the construct's own log group, got 1 and a 'logGroup'",
+        "set the retention of that log group",
+    ),
+    "subnets without a VPC": (
+        lambda _: in_codebuild(
+            subnet_selection=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+        ),
+        "'subnetSelection' needs 'vpc', got none",
+        "pass the VPC too",
+    ),
+    "security groups without a VPC": (
+        lambda stack: in_codebuild(
+            security_groups=[ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-12345678")]
+        ),
+        "'securityGroups' needs 'vpc', got none",
+        "pass the VPC too",
+    ),
+    "a secret that has no proper id": (
+        lambda stack: in_codebuild(build_secrets={"a,b": secret(stack)}),
+        "'buildSecrets' must have ids of letters, digits, '_', '.' and '-', got 'a,b'",
+        "rename it here and in the Dockerfile",
+    ),
+    "a registry that is no host": (
+        lambda stack: in_codebuild(registry_credentials=[credentials(stack, "--password docker.io")]),
+        "'server' must be the host name of a registry, got '--password docker.io'",
+        "pass 'docker.io' for Docker Hub",
+    ),
+}
+
+
+def secret(stack: Stack) -> BuildSecret:
+    return BuildSecret.from_secrets_manager(imported_secret(stack))
+
+
+def imported_secret(stack: Stack) -> secretsmanager.ISecret:
+    return secretsmanager.Secret.from_secret_name_v2(stack, "Secret", "hub")
+
+
+def credentials(stack: Stack, server: str) -> RegistryCredentials:
+    return RegistryCredentials.from_secrets_manager(server, imported_secret(stack))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_fails_at_synthesis_when_given(stack: Stack, agent: Path, case: str) -> None:
+    write_files(agent, {"folder/file": ""})
+    props, problem, remedy = CASES[case]
+    given = props(stack)
+    directory = Path(given.pop("directory", agent))
+    with pytest.raises(RuntimeError) as failure:
+        new_image(stack, directory, **given)
+    sentence = str(failure.value)
+    assert problem in sentence
+    assert remedy in sentence
+    assert not sentence.rstrip().endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({}, "exactly one of 'tag' and 'digest' must be given, got neither"),
+        (
+            {"tag": "1", "digest": "sha256:" + "0" * 64},
+            "exactly one of 'tag' and 'digest' must be given, got both",
+        ),
+        (
+            {"tag": "sha256:" + "0" * 64},
+            "'tag' must be 1 to 128 letters, digits, '_', '.' and '-', got 'sha256:0",
+        ),
+        ({"tag": "-1"}, "'tag' must be 1 to 128 letters, digits, '_', '.' and '-', got '-1'"),
+        ({"digest": "0" * 64}, "'digest' must be 'sha256:' and 64 lower-case hexadecimal digits, got '0000"),
+        (
+            {"digest": "sha256:ABC"},
+            "'digest' must be 'sha256:' and 64 lower-case hexadecimal digits, got 'sha256:ABC'",
+        ),
+    ],
+)
+def test_fails_when_a_prebuilt_image_is_not_named_once(
+    stack: Stack, options: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(RuntimeError, match=re.escape(problem)):
+        Arm64AgentRuntimeArtifact.from_ecr_repository(stack, "Image", repository=repository(stack), **options)
+
+
+def test_the_sentence_names_the_construct(stack: Stack, agent: Path) -> None:
+    with pytest.raises(RuntimeError, match="Agent/Image: 'file' does not exist"):
+        new_image(stack, agent, file="Containerfile")
+
+
+@pytest.mark.parametrize("minutes", [5, 40])
+def test_the_bounds_of_the_time_out_are_allowed(stack: Stack, agent: Path, minutes: int) -> None:
+    new_image(stack, agent, **in_codebuild(timeout=Duration.minutes(minutes)))
