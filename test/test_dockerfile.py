@@ -66,7 +66,7 @@ def test_fails_when_the_final_stage_is_for_another_platform(
         "FROM --platform=linux/amd64 node AS assets\nFROM python:3.13\nCOPY --from=assets /a /a\n",
         "FROM python:3.13\nRUN <<EOF\nFROM --platform=linux/amd64 nothing\nEOF\n",
         "FROM python:3.13\nCOPY <<-'END' /note\n\tFROM --platform=linux/amd64 nothing\n\tEND\nRUN true\n",
-        "FROM python:3.13\nRUN echo \\\n# FROM --platform=linux/amd64 in a comment\n  FROM --platform=linux/amd64\n",
+        "FROM python:3.13\nRUN echo \\\n# FROM --platform=linux/amd64 x\n  FROM --platform=linux/amd64\n",
         "\ufeff# syntax=docker/dockerfile:1\r\nFROM python:3.13\r\n# FROM --platform=linux/amd64 x\r\n",
     ],
 )
