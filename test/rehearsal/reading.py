@@ -20,6 +20,11 @@ def runtimes(account: Account) -> dict[str, dict[str, Any]]:
     return found
 
 
+def stack_status(account: Account, stack: str) -> str:
+    """CloudFormation's status of a stack."""
+    return str(account.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+
+
 def repositories(account: Account) -> set[str]:
     """The names of the repositories, but for base images and the CDK's own."""
     names = {r["repositoryName"] for r in account.client("ecr").describe_repositories()["repositories"]}

@@ -11,6 +11,8 @@ import pytest
 from aws_cdk import aws_bedrockagentcore as agentcore
 from aws_cdk import aws_ssm as ssm
 
+from arm64_agent_image import Arm64AgentRuntimeArtifact
+
 from . import apps, reading
 from .cdk import Outcome
 from .stage import Rehearsal
@@ -69,15 +71,16 @@ def parameter(value: str) -> apps.Fill:
 
 def failing(stack: cdk.Stack) -> None:
     """A Runtime of an image that nobody built, made after everything else."""
-    first = stack.node.find_child("Agent")
+    first, image = stack.node.find_child("Agent"), stack.node.find_child("Image")
     assert isinstance(first, agentcore.Runtime)
+    assert isinstance(image, Arm64AgentRuntimeArtifact)
     late = agentcore.CfnRuntime(
         stack,
         "Late",
         agent_runtime_name="late",
         role_arn=first.role.role_arn,
         network_configuration={"networkMode": "PUBLIC"},
-        agent_runtime_artifact={"containerConfiguration": {"containerUri": f"{apps.BUSYBOX_BASE}-missing"}},
+        agent_runtime_artifact={"containerConfiguration": {"containerUri": f"{image.repository.repository_uri}:nobody-built-it"}},
     )
     late.node.add_dependency(first)
 
@@ -122,7 +125,7 @@ def test_later_failure_rolls_the_runtime_back_without_a_build(life: Life) -> Non
     outcome = life.deploy("3", parameter("b"), failing)
     assert not outcome.succeeded
     assert "The specified image identifier does not exist" in outcome.output
-    assert "UPDATE_ROLLBACK_COMPLETE" in outcome.output
+    assert reading.stack_status(life.stage.account, "Life") == "UPDATE_ROLLBACK_COMPLETE"
     assert life.builds == 3
     assert life.runtime()["uri"] == life.uris["2"]
 
