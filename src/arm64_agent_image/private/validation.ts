@@ -25,9 +25,9 @@ export function requireArgument(scope: IConstruct, property: string, value: stri
 
 /** Whole minutes within bounds. */
 export function requireMinutes(scope: IConstruct, property: string, value: Duration, min: number, max: number, why: string): number {
-  const minutes = value.toMinutes({ integral: false });
+  const minutes = value.isUnresolved() ? NaN : value.toMinutes({ integral: false });
   if (!Number.isInteger(minutes) || minutes < min || minutes > max) {
-    throw failure(scope, `'${property}' must be ${min} to ${max} whole minutes, got ${value.toHumanString()}; ${why}`);
+    throw failure(scope, `'${property}' must be ${min} to ${max} whole minutes, got ${value.isUnresolved() ? 'a token' : value.toHumanString()}; ${why}`);
   }
   return minutes;
 }
