@@ -34,6 +34,27 @@ def test_fails_when_there_is_no_such_stage(stack: Stack, agent: Path, target: st
 @pytest.mark.parametrize(
     "dockerfile",
     [
+        "FROM alpine AS a\nRUN <<EOF\nFROM alpine AS wrong\nEOF\nFROM a AS last\n",
+        'FROM alpine AS a\nRUN <<-"EOF" cat\n\tFROM alpine AS wrong\n\tEOF\nFROM a AS last\n',
+        "FROM alpine AS a\nCOPY <<one <<two /\nFROM x AS wrong\none\nFROM y AS wrong\ntwo\nFROM a AS last\n",
+        "FROM alpine AS a\nRUN cat <<<EOF\nFROM a AS last\n",
+        "FROM alpine AS a\nRUN echo $((1 << 2))\nFROM a AS last\n",
+        "FROM alpine AS a\nRUN true \\\n# comment\n\n  && echo \\\n  FROM x AS wrong\nFROM a AS last\n",
+        "# escape=`\nFROM alpine AS a\nRUN dir C:\\\nFROM a `\n  AS last\n",
+        "\ufeffFROM alpine AS a\r\nFROM a AS last\r\n",
+        "FROM alpine \\\n  AS a\nFROM --platform=$BUILDPLATFORM a AS last\n",
+        "ONBUILD RUN <<EOF\nFROM x AS wrong\nEOF\nFROM alpine AS a\nFROM a AS last\n",
+    ],
+)
+def test_stages_are_read_as_docker_reads_them(stack: Stack, agent: Path, dockerfile: str) -> None:
+    image(stack, agent, dockerfile, target="last")
+    with pytest.raises(RuntimeError, match="its stages are: a, last"):
+        image(stack, agent, dockerfile, target="wrong")
+
+
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
         "FROM --platform=linux/amd64 python:3.13\n",
         "from --platform=linux/amd64 python:3.13 as final\n",
         'FROM --platform="linux/amd64" python:3.13\n',
@@ -44,6 +65,7 @@ def test_fails_when_there_is_no_such_stage(stack: Stack, agent: Path, target: st
         "FROM --platform=${PLATFORM:-linux/amd64} python:3.13\n",
         "FROM --platform=linux/amd64 python:3.13 AS base\nFROM base AS middle\nFROM middle\n",
         "FROM --platform=linux/amd64 python:3.13 AS base\nFROM --platform=linux/arm64 base\n",
+        "ARG A=linux ARCH=amd64\nARG P=$A/${ARCH}\nFROM --platform=$P python:3.13\n",
     ],
 )
 def test_fails_when_the_final_stage_is_for_another_platform(
@@ -60,6 +82,8 @@ def test_fails_when_the_final_stage_is_for_another_platform(
     [
         "FROM --platform=linux/arm64 python:3.13\n",
         "FROM --platform=linux/arm64/v8 python:3.13\n",
+        "FROM --platform=arm64 python:3.13\n",
+        "FROM --platform=linux/amd64 node AS a\nFROM --platform=linux/arm64 node AS a\nFROM a\n",
         "FROM --platform=$TARGETPLATFORM python:3.13\n",
         "FROM --platform=${BUILDPLATFORM} python:3.13\n",
         "ARG PLATFORM\nFROM --platform=$PLATFORM python:3.13\n",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import CfnParameter, Duration, RemovalPolicy, Stack
+from aws_cdk import CfnParameter, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
@@ -61,6 +61,11 @@ CASES: dict[str, tuple[Props, str, str]] = {
         "'file' must be a path inside 'directory', got '../Dockerfile'",
         "pass a 'directory' that contains the Dockerfile",
     ),
+    "a Dockerfile that is a link to the outside": (
+        lambda _: {"file": "link-to-the-outside"},
+        "'file' must not be a symbolic link to a file outside 'directory', got 'link-to-the-outside'",
+        "pass a 'directory' that contains the Dockerfile",
+    ),
     "an absolute Dockerfile": (
         lambda _: {"file": "/etc/hostname"},
         "'file' must be a path inside 'directory', got '/etc/hostname'",
@@ -85,6 +90,11 @@ CASES: dict[str, tuple[Props, str, str]] = {
     "a token as extra hash": (
         lambda stack: {"extra_hash": f"{parameter(stack)}-1"},
         f"'extraHash' {TOKEN}",
+        "pass a literal value",
+    ),
+    "a token in a build context": (
+        lambda stack: {"build_contexts": {"base": f"docker-image://{stack.account}"}},
+        f"'buildContexts.base' {TOKEN}",
         "pass a literal value",
     ),
     "a token in a build argument": (
@@ -112,6 +122,16 @@ CASES: dict[str, tuple[Props, str, str]] = {
         "'buildArgs.KEY' must not contain NUL characters or unpaired surrogates, got \"a\\u0000b\"",
         "remove them, or encode the value",
     ),
+    "half a character in a build argument": (
+        lambda _: {"build_args": {"KEY": "a\ud800b"}},
+        "'buildArgs.KEY' must not contain NUL characters or unpaired surrogates",
+        "remove them, or encode the value",
+    ),
+    "half a character in the name of a stage": (
+        lambda _: {"target": "\udc00"},
+        "'target' must not contain NUL characters or unpaired surrogates",
+        "remove them, or encode the value",
+    ),
     "build arguments beyond what a command line takes": (
         lambda _: {"build_args": {"KEY": "x" * 60_000}},
         "'buildArgs', symbolic links and empty directories must not take more than 60000 characters together",
@@ -135,6 +155,11 @@ CASES: dict[str, tuple[Props, str, str]] = {
     "a time-out of broken minutes": (
         lambda _: in_codebuild(timeout=Duration.seconds(330)),
         "'timeout' must be 5 to 40 whole minutes, got 5 minutes 30 seconds",
+        "CloudFormation waits one hour for the image",
+    ),
+    "a time-out that is a token": (
+        lambda stack: in_codebuild(timeout=Duration.seconds(Token.as_number(stack.account))),
+        "'timeout' must be 5 to 40 whole minutes, got a token",
         "CloudFormation waits one hour for the image",
     ),
     "a build image for x86": (
@@ -201,6 +226,7 @@ def credentials(stack: Stack, server: str) -> RegistryCredentials:
 @pytest.mark.parametrize("case", CASES)
 def test_fails_at_synthesis_when_given(stack: Stack, agent: Path, case: str) -> None:
     write_files(agent, {"folder/file": ""})
+    (agent / "link-to-the-outside").symlink_to(__file__)
     props, problem, remedy = CASES[case]
     given = props(stack)
     directory = Path(given.pop("directory", agent))
@@ -247,3 +273,40 @@ def test_the_sentence_names_the_construct(stack: Stack, agent: Path) -> None:
 @pytest.mark.parametrize("minutes", [5, 40])
 def test_the_bounds_of_the_time_out_are_allowed(stack: Stack, agent: Path, minutes: int) -> None:
     new_image(stack, agent, **in_codebuild(timeout=Duration.minutes(minutes)))
+
+
+BUILDS = [ImageBuild.local(), ImageBuild.code_build()]
+ODD_VALUES = ["", " a ", "'\"`$HOME$(id);&|", "line\nline\ttab\\", "é😀", "-f", "--x", "${a}", '{"a":1}']
+REMOTE_CONTEXTS = [
+    "docker-image://alpine",
+    "https://github.com/a/b.git#main",
+    "git@github.com:a/b.git",
+    "http://a/b.tar",
+]
+
+
+@pytest.mark.parametrize("build", BUILDS, ids=["local", "codebuild"])
+def test_every_value_that_an_argument_can_carry_is_accepted(
+    stack: Stack, agent: Path, build: ImageBuild
+) -> None:
+    values = {f"strange name {number}": value for number, value in enumerate(ODD_VALUES)}
+    new_image(stack, agent, build_args=values, image_build=build)
+
+
+@pytest.mark.parametrize("build", BUILDS, ids=["local", "codebuild"])
+def test_build_contexts_that_any_machine_can_reach_are_accepted(
+    stack: Stack, agent: Path, build: ImageBuild
+) -> None:
+    contexts = {f"context{number}": value for number, value in enumerate(REMOTE_CONTEXTS)}
+    new_image(stack, agent, build_contexts=contexts, image_build=build)
+
+
+@pytest.mark.parametrize(
+    "context", ["../shared", "/opt/shared", ".", "oci-layout://images", "target:base", ""]
+)
+@pytest.mark.parametrize("build", BUILDS, ids=["local", "codebuild"])
+def test_fails_when_a_build_context_is_on_this_machine(
+    stack: Stack, agent: Path, build: ImageBuild, context: str
+) -> None:
+    with pytest.raises(RuntimeError, match=r"'buildContexts\.shared' must be an image, a URL or a Git repo"):
+        new_image(stack, agent, build_contexts={"shared": context}, image_build=build)
