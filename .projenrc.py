@@ -30,11 +30,21 @@ NPM_TOOLS = {
     "jsii-rosetta": "5.9.68",
     "typescript": "5.9.3",
 }
-PUBLISHED = ["lib/**/*.js", "lib/**/*.d.ts", "lib/lambda", ".jsii", "API.md", "LICENSE", "README.md"]
+PUBLISHED = [
+    "lib/**/*.js",
+    "lib/**/*.d.ts",
+    "lib/lambda",
+    ".jsii",
+    "API.md",
+    "LICENSE",
+    "README.md",
+    "sbom.cdx.json",
+]
 TASKS = {
     "compile": [
         "jsii --silence-warnings=reserved-word --silence-warnings=metadata/missing-dev-dependency",
         "python3 tools/copy_image_builder.py",
+        "python3 tools/write_sbom.py",
     ],
     "docgen": ["jsii-docgen --output API.md --language python"],
     "package:js": ["jsii-pacmak --target js --no-npmignore"],
@@ -90,7 +100,7 @@ project = AwsCdkConstructLibrary(
     disable_tsconfig_dev=True,
     npmignore_enabled=False,
     eslint_options=EslintOptions(dirs=["src/arm64_agent_image"], devdirs=[], tsconfig_path="./tsconfig.json"),
-    gitignore=[".venv/", "/build/", "cdk.out/", "__pycache__/", ".*_cache/", "*.egg-info/"],
+    gitignore=[".venv/", "/build/", "cdk.out/", "__pycache__/", ".*_cache/", "*.egg-info/", "/sbom.cdx.json"],
 )
 Projenrc(project, python_exec="python3")
 for name, version in NPM_TOOLS.items():

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src/arm64_agent_image"
-DOCUMENTS = {".jsii", "API.md", "LICENSE", "README.md", "package.json"}
+DOCUMENTS = {".jsii", "API.md", "LICENSE", "README.md", "package.json", "sbom.cdx.json"}
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,15 @@ def test_npm_package_runs_nothing_at_install_time(tarball: Path) -> None:
         assert manifest
         scripts = json.load(manifest)["scripts"]
     assert not {"preinstall", "install", "postinstall", "prepare"} & set(scripts)
+
+
+def test_the_packages_bring_no_other_package_along(tarball: Path) -> None:
+    with tarfile.open(tarball) as archive:
+        document = archive.extractfile("package/sbom.cdx.json")
+        assert document
+        sbom = json.load(document)
+    assert (sbom["bomFormat"], sbom["components"]) == ("CycloneDX", [])
+    assert sbom["metadata"]["component"]["purl"].startswith("pkg:npm/arm64-agent-image@")
 
 
 def test_wheel_holds_the_typed_bindings_and_the_same_library(wheel: Path) -> None:
