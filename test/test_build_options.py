@@ -1,0 +1,365 @@
+"""Options of a build in CodeBuild: each reaches its resource, with exactly the permissions it needs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import (
+    App,
+    Aws,
+    CfnParameter,
+    Duration,
+    Environment,
+    RemovalPolicy,
+    Stack,
+    Tags,
+)
+from aws_cdk import aws_codebuild as codebuild
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_ssm as ssm
+
+from arm64_agent_image import Arm64AgentRuntimeArtifact, BuildSecret, ImageBuild, RegistryCredentials
+from test.synth import (
+    IMAGE,
+    POLICY,
+    PROJECT,
+    REPOSITORY,
+    ROLE,
+    Json,
+    Template,
+    canonical,
+    new_app,
+    new_image,
+    new_runtime,
+    synthesize,
+)
+
+TAGGED_BY_NOBODY = {POLICY, IMAGE}
+
+
+def built(stack: Stack, agent: Path, **options: Any) -> Arm64AgentRuntimeArtifact:
+    return new_image(stack, agent, image_build=ImageBuild.code_build(**options))
+
+
+def build_role(template: Template) -> str:
+    role: str = template.only(PROJECT).properties["ServiceRole"]["Fn::GetAtt"][0]
+    return role
+
+
+def statements_with(template: Template, action: str, role: str | None = None) -> list[Json]:
+    found = template.statements(role or build_role(template))
+    return [statement for statement in found if action in canonical(statement["Action"])]
+
+
+def only_template(app: App) -> Template:
+    return synthesize(app)["Agent"]
+
+
+def test_a_repository_of_the_app_is_used_as_it_is(app: App, stack: Stack, agent: Path) -> None:
+    own = ecr.Repository(stack, "Own")
+    image = built(stack, agent, repository=own)
+    template = only_template(app)
+    repository = template.only(REPOSITORY)
+    properties = template.only(IMAGE).properties
+    assert image.repository.node.path == own.node.path
+    assert repository.body["DeletionPolicy"] == "Retain"
+    assert properties["RepositoryName"] == {"Ref": repository.logical_id}
+    assert properties["LayerCache"] == "false"
+    (push,) = statements_with(template, "ecr:PutImage")
+    assert push["Resource"] == {"Fn::GetAtt": [repository.logical_id, "Arn"]}
+
+
+@pytest.mark.parametrize(("wanted", "text"), [(True, "true"), (False, "false")])
+def test_the_layer_cache_may_be_chosen(app: App, stack: Stack, agent: Path, wanted: bool, text: str) -> None:
+    built(stack, agent, repository=ecr.Repository(stack, "Own"), layer_cache=wanted)
+    assert only_template(app).only(IMAGE).properties["LayerCache"] == text
+
+
+def test_a_repository_that_is_to_be_kept_keeps_its_images(app: App, stack: Stack, agent: Path) -> None:
+    built(stack, agent, removal_policy=RemovalPolicy.RETAIN)
+    repository = only_template(app).only(REPOSITORY)
+    assert repository.body["DeletionPolicy"] == "Retain"
+    assert repository.properties.get("EmptyOnDelete", False) is False
+
+
+def test_compute_type_build_image_and_timeout_reach_the_project(app: App, stack: Stack, agent: Path) -> None:
+    built(
+        stack,
+        agent,
+        compute_type=codebuild.ComputeType.LARGE,
+        build_image=codebuild.LinuxArmBuildImage.AMAZON_LINUX_2_STANDARD_3_0,
+        timeout=Duration.minutes(12),
+    )
+    template = only_template(app)
+    project = template.only(PROJECT).properties
+    assert project["Environment"]["ComputeType"] == "BUILD_GENERAL1_LARGE"
+    assert project["Environment"]["Image"] == "aws/codebuild/amazonlinux2-aarch64-standard:3.0"
+    assert project["TimeoutInMinutes"] == 12
+    assert template.only(IMAGE).properties["TimeoutInMinutes"] == "12"
+
+
+def test_a_build_image_of_a_private_repository_may_be_pulled(app: App, stack: Stack, agent: Path) -> None:
+    tools = ecr.Repository(stack, "Tools")
+    own = ecr.Repository(stack, "Own")
+    built(
+        stack, agent, repository=own, build_image=codebuild.LinuxArmBuildImage.from_ecr_repository(tools, "1")
+    )
+    template = only_template(app)
+    assert "Tools" in canonical(statements_with(template, "ecr:GetDownloadUrlForLayer"))
+
+
+def test_a_docker_server_reaches_the_project(app: App, stack: Stack, agent: Path) -> None:
+    vpc = ec2.Vpc(stack, "Vpc")
+    group = ec2.SecurityGroup(stack, "Group", vpc=vpc)
+    server = codebuild.DockerServerOptions(
+        compute_type=codebuild.DockerServerComputeType.SMALL, security_groups=[group]
+    )
+    built(stack, agent, docker_server=server)
+    environment = only_template(app).only(PROJECT).properties["Environment"]
+    assert environment["DockerServer"]["ComputeType"] == "BUILD_GENERAL1_SMALL"
+
+
+def test_the_log_goes_where_the_app_says(app: App, stack: Stack, agent: Path) -> None:
+    group = logs.LogGroup(stack, "Own")
+    built(stack, agent, log_group=group)
+    template = only_template(app)
+    reference = stack.resolve(group.log_group_name)
+    assert template.only(PROJECT).properties["LogsConfig"]["CloudWatchLogs"]["GroupName"] == reference
+    assert reference["Ref"] in canonical(statements_with(template, "logs:PutLogEvents"))
+    assert not [
+        group for group in template.all("AWS::Logs::LogGroup") if group.logical_id.startswith("Image")
+    ]
+
+
+def test_the_construct_s_own_log_goes_with_the_stack(app: App, stack: Stack, agent: Path) -> None:
+    built(stack, agent, log_retention=logs.RetentionDays.THREE_DAYS)
+    (group,) = [g for g in only_template(app).all("AWS::Logs::LogGroup") if g.logical_id.startswith("Image")]
+    assert group.properties["RetentionInDays"] == 3
+    assert group.body["DeletionPolicy"] == "Delete"
+
+
+def test_a_key_of_the_app_encrypts_repository_and_project(app: App, stack: Stack, agent: Path) -> None:
+    key = kms.Key(stack, "Key")
+    built(stack, agent, encryption_key=key)
+    template = only_template(app)
+    arn = stack.resolve(key.key_arn)
+    encryption = template.only(REPOSITORY).properties["EncryptionConfiguration"]
+    assert encryption == {"EncryptionType": "KMS", "KmsKey": arn}
+    assert template.only(PROJECT).properties["EncryptionKey"] == arn
+
+
+def test_a_build_in_a_vpc_gets_its_network_and_no_other_permission(
+    app: App, stack: Stack, agent: Path
+) -> None:
+    vpc = ec2.Vpc(stack, "Vpc")
+    built(stack, agent, vpc=vpc)
+    template = only_template(app)
+    config = template.only(PROJECT).properties["VpcConfig"]
+    group = template.only("AWS::EC2::SecurityGroup")
+    assert config["VpcId"] == stack.resolve(vpc.vpc_id)
+    assert config["Subnets"] == [stack.resolve(subnet.subnet_id) for subnet in vpc.private_subnets]
+    assert config["SecurityGroupIds"] == [{"Fn::GetAtt": [group.logical_id, "GroupId"]}]
+    (permission,) = statements_with(template, "ec2:CreateNetworkInterfacePermission")
+    subnets = permission["Condition"]["StringEquals"]["ec2:Subnet"]
+    assert len(subnets) == len(vpc.private_subnets)
+    assert permission["Condition"]["StringEquals"]["ec2:AuthorizedService"] == "codebuild.amazonaws.com"
+    (policy,) = [p for p in template.all(POLICY) if {"Ref": build_role(template)} in p.properties["Roles"]]
+    assert policy.logical_id in template.only(PROJECT).depends_on
+
+
+def test_subnets_and_security_groups_may_be_chosen(app: App, stack: Stack, agent: Path) -> None:
+    vpc = ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Vpc",
+        vpc_id="vpc-1",
+        availability_zones=["a", "b"],
+        private_subnet_ids=["subnet-1", "subnet-2"],
+        isolated_subnet_ids=["subnet-3", "subnet-4"],
+    )
+    group = ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-1")
+    isolated = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+    built(stack, agent, vpc=vpc, subnet_selection=isolated, security_groups=[group])
+    config = only_template(app).only(PROJECT).properties["VpcConfig"]
+    assert config == {
+        "VpcId": "vpc-1",
+        "Subnets": ["subnet-3", "subnet-4"],
+        "SecurityGroupIds": ["sg-1"],
+    }
+
+
+def test_build_secrets_are_named_and_never_in_the_template(app: App, stack: Stack, agent: Path) -> None:
+    secret = secretsmanager.Secret(stack, "Secret")
+    parameter = ssm.StringParameter.from_secure_string_parameter_attributes(
+        stack, "Parameter", parameter_name="/agent/token"
+    )
+    secrets = {
+        "whole": BuildSecret.from_secrets_manager(secret),
+        "field": BuildSecret.from_secrets_manager(secret, "password"),
+        "parameter": BuildSecret.from_ssm_parameter(parameter),
+    }
+    built(stack, agent, build_secrets=secrets)
+    template = only_template(app)
+    properties = template.only(IMAGE).properties
+    arn = stack.resolve(secret.secret_arn)
+    assert properties["EnvironmentVariables"] == [
+        {
+            "Name": "BUILD_SECRET_0",
+            "Type": "SECRETS_MANAGER",
+            "Value": {"Fn::Join": ["", [arn, ":password"]]},
+        },
+        {"Name": "BUILD_SECRET_1", "Type": "PARAMETER_STORE", "Value": "/agent/token"},
+        {"Name": "BUILD_SECRET_2", "Type": "SECRETS_MANAGER", "Value": arn},
+    ]
+    assert json.loads(properties["DockerBuild"])["secrets"] == {
+        "field": "BUILD_SECRET_0",
+        "parameter": "BUILD_SECRET_1",
+        "whole": "BUILD_SECRET_2",
+    }
+    assert "{{resolve" not in template.text
+    assert [s["Resource"] for s in statements_with(template, "secretsmanager:GetSecretValue")] == [arn]
+    (read,) = statements_with(template, "ssm:GetParameters")
+    assert canonical(read["Resource"]).count("parameter/agent/token") == 1
+
+
+def test_a_secret_under_a_key_of_the_app_may_be_decrypted(app: App, stack: Stack, agent: Path) -> None:
+    key = kms.Key(stack, "Key")
+    secret = secretsmanager.Secret(stack, "Secret", encryption_key=key)
+    built(stack, agent, build_secrets={"token": BuildSecret.from_secrets_manager(secret)})
+    template = only_template(app)
+    assert build_role(template) in canonical(template.only("AWS::KMS::Key").properties["KeyPolicy"]) or (
+        statements_with(template, "kms:Decrypt")
+    )
+
+
+def test_credentials_of_a_registry_are_read_by_the_build(app: App, stack: Stack, agent: Path) -> None:
+    secret = secretsmanager.Secret(stack, "Hub")
+    built(stack, agent, registry_credentials=[RegistryCredentials.from_secrets_manager("docker.io", secret)])
+    template = only_template(app)
+    properties = template.only(IMAGE).properties
+    assert properties["Registries"] == [
+        {
+            "Type": "SECRET",
+            "Server": "docker.io",
+            "UsernameVariable": "REGISTRY_0_USERNAME",
+            "PasswordVariable": "REGISTRY_0_PASSWORD",
+        }
+    ]
+    arn = stack.resolve(secret.secret_arn)
+    assert [variable["Value"] for variable in properties["EnvironmentVariables"]] == [
+        {"Fn::Join": ["", [arn, f":{key}"]]} for key in ("username", "password")
+    ]
+    assert [s["Resource"] for s in statements_with(template, "secretsmanager:GetSecretValue")] == [arn]
+    assert "{{resolve" not in template.text
+
+
+def test_a_repository_of_another_account_and_region_is_logged_in_to(
+    app: App, stack: Stack, agent: Path
+) -> None:
+    arn = "arn:aws:ecr:eu-west-1:444455556666:repository/base"
+    base = ecr.Repository.from_repository_arn(stack, "Base", arn)
+    built(stack, agent, registry_credentials=[RegistryCredentials.from_ecr_repository(base)])
+    template = only_template(app)
+    (registry,) = template.only(IMAGE).properties["Registries"]
+    assert (registry["Type"], registry["Region"]) == ("ECR", "eu-west-1")
+    assert registry["Host"] == {
+        "Fn::Join": ["", ["444455556666.dkr.ecr.eu-west-1.", {"Ref": "AWS::URLSuffix"}]]
+    }
+    assert arn in canonical(statements_with(template, "ecr:BatchGetImage"))
+
+
+def test_credentials_are_part_of_neither_tag_nor_project(tmp_path: Path, agent: Path) -> None:
+    found = []
+    for name in ("one", "two"):
+        stack = Stack(new_app(tmp_path / name), "Agent")
+        secret = secretsmanager.Secret.from_secret_name_v2(stack, "Hub", name)
+        hub = RegistryCredentials.from_secrets_manager("docker.io", secret)
+        image = built(stack, agent, registry_credentials=[hub])
+        app = stack.node.root
+        assert isinstance(app, App)
+        found.append((image.image_tag, only_template(app).only(PROJECT).body))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("build", [ImageBuild.local(), ImageBuild.code_build()], ids=["local", "codebuild"])
+def test_a_base_image_may_be_granted_in_both_modes(
+    app: App, stack: Stack, agent: Path, build: ImageBuild
+) -> None:
+    base = ecr.Repository(stack, "Base")
+    image = new_image(stack, agent, image_build=build)
+    base.grant_pull(image).assert_success()
+    template = only_template(app)
+    assert "RepositoryPolicyText" not in canonical([r.properties for r in template.all(REPOSITORY)])
+    if image.build_mode == "codebuild":
+        readable = canonical([s["Resource"] for s in statements_with(template, "ecr:BatchGetImage")])
+        assert stack.resolve(base.repository_arn)["Fn::GetAtt"][0] in readable
+
+
+def test_anybody_may_be_granted_to_pull_the_image(app: App, stack: Stack, agent: Path) -> None:
+    image = new_image(stack, agent)
+    reader = iam.Role(stack, "Reader", assumed_by=iam.AccountRootPrincipal())
+    image.grant_pull(reader)
+    template = only_template(app)
+    (statement,) = statements_with(template, "ecr:BatchGetImage", stack.resolve(reader.role_name)["Ref"])
+    assert statement["Resource"] == {"Fn::GetAtt": [template.only(REPOSITORY).logical_id, "Arn"]}
+
+
+def test_tags_reach_every_resource_that_can_have_them(app: App, stack: Stack, agent: Path) -> None:
+    Tags.of(app).add("team", "agents")
+    new_runtime(stack, built(stack, agent, vpc=ec2.Vpc(stack, "Vpc")))
+    untagged = {
+        resource.body["Type"]
+        for resource in only_template(app).resources
+        if "agents" not in canonical(resource.properties.get("Tags", {}))
+        and not resource.logical_id.startswith("Vpc")
+    }
+    assert untagged == TAGGED_BY_NOBODY
+
+
+def test_a_permissions_boundary_reaches_every_role(app: App, stack: Stack, agent: Path) -> None:
+    boundary = iam.ManagedPolicy.from_managed_policy_name(stack, "Boundary", "boundary")
+    iam.PermissionsBoundary.of(app).apply(boundary)
+    new_runtime(stack, new_image(stack, agent))
+    template = only_template(app)
+    without = [role.logical_id for role in template.all(ROLE) if "PermissionsBoundary" not in role.properties]
+    assert not without
+    assert len(template.all(ROLE)) > 4
+
+
+REGIONS = {"aws": "eu-west-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1", "unknown": None}
+
+
+@pytest.mark.parametrize("partition", REGIONS)
+def test_no_partition_is_written_down(app: App, agent: Path, partition: str) -> None:
+    region = REGIONS[partition]
+    environment = Environment(account="111122223333", region=region) if region else None
+    stack = Stack(app, "Agent", env=environment)
+    new_runtime(stack, new_image(stack, agent))
+    template = only_template(app)
+    ours = [
+        resource
+        for resource in template.resources
+        if not resource.logical_id.startswith("Runtime") or resource.body["Type"] == POLICY
+    ]
+    text = canonical([resource.properties for resource in ours])
+    principals = ("codebuild", "lambda", "states", "bedrock-agentcore")
+    for principal in principals:
+        text = text.replace(f'"{principal}.amazonaws.com"', "")
+    assert "amazonaws" not in text
+    assert "arn:aws" not in text
+    public = [s for s in template.statements(build_role(template)) if "ecr-public" in canonical(s["Action"])]
+    assert bool(public) == (partition in ("aws", "unknown"))
+
+
+def test_values_of_the_deployment_may_be_used_where_the_tag_does_not_depend_on_them(
+    app: App, stack: Stack, agent: Path
+) -> None:
+    name = CfnParameter(stack, "RepositoryName").value_as_string
+    repository = ecr.Repository.from_repository_name(stack, "Own", f"{name}-{Aws.REGION}")
+    new_runtime(stack, built(stack, agent, repository=repository))
+    assert canonical({"Ref": "RepositoryName"}) in canonical(only_template(app).only(IMAGE).properties)

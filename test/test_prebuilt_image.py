@@ -1,0 +1,101 @@
+"""An image that something else builds: the same face, and nothing is built."""
+
+from pathlib import Path
+
+import pytest
+from aws_cdk import App, CfnParameter, CfnResource, Stack
+from aws_cdk import aws_ecr as ecr
+from cdklabs import deploy_time_build
+
+from arm64_agent_image import Arm64AgentRuntimeArtifact
+from test.synth import POLICY, REPOSITORY, ROLE, RUNTIME, canonical, new_runtime, synthesize
+
+DIGEST = "sha256:" + "0a" * 32
+prebuilt = Arm64AgentRuntimeArtifact.from_ecr_repository
+
+
+@pytest.fixture
+def repository(stack: Stack) -> ecr.IRepository:
+    return ecr.Repository.from_repository_name(stack, "Repository", "agents")
+
+
+@pytest.mark.parametrize(
+    ("named_by", "ending"), [({"tag": "v1.2"}, ":v1.2"), ({"digest": DIGEST}, f"@{DIGEST}")]
+)
+def test_the_runtime_uses_the_named_image(
+    app: App, stack: Stack, repository: ecr.IRepository, named_by: dict[str, str], ending: str
+) -> None:
+    image = prebuilt(stack, "Image", repository=repository, **named_by)
+    new_runtime(stack, image)
+    template = synthesize(app).only
+    uri = template.container_uri
+    assert uri["Fn::Join"][1][-1].endswith(f"/agents{ending}")
+    assert stack.resolve(image.image_uri) == uri
+    assert image.image_tag == ending[1:]
+    assert (image.build_mode, image.repository.repository_name) == ("prebuilt", "agents")
+
+
+def test_a_tag_of_the_deployment_may_be_used(app: App, stack: Stack, repository: ecr.IRepository) -> None:
+    tag = CfnParameter(stack, "Tag").value_as_string
+    digest = CfnParameter(stack, "Digest").value_as_string
+    new_runtime(stack, prebuilt(stack, "ByTag", repository=repository, tag=tag), "One")
+    new_runtime(stack, prebuilt(stack, "ByDigest", repository=repository, digest=digest), "Two")
+    parts = [canonical(runtime.properties) for runtime in synthesize(app).only.all(RUNTIME)]
+    assert '/agents:", {"Ref": "Tag"}' in parts[0]
+    assert '/agents@", {"Ref": "Digest"}' in parts[1]
+
+
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
+def test_nothing_is_built_and_the_runtime_may_pull(
+    app: App, stack: Stack, repository: ecr.IRepository, bound: bool
+) -> None:
+    image = prebuilt(stack, "Image", repository=repository, tag="1")
+    runtime = new_runtime(stack, image)
+    if bound:
+        image.bind_runtime(runtime)
+    template = synthesize(app).only
+    assert {resource.body["Type"] for resource in template.resources} == {RUNTIME, ROLE, POLICY}
+    (pulling,) = [
+        policy for policy in template.all(POLICY) if "repository/agents" in canonical(policy.properties)
+    ]
+    assert pulling.logical_id in template.only(RUNTIME).depends_on
+
+
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
+def test_the_runtime_waits_for_what_the_image_depends_on(
+    app: App, stack: Stack, repository: ecr.IRepository, bound: bool
+) -> None:
+    push = CfnResource(stack, "Push", type="Custom::Push")
+    image = prebuilt(stack, "Image", repository=repository, tag="1", dependencies=[push])
+    runtime = new_runtime(stack, image)
+    if bound:
+        image.bind_runtime(runtime)
+    template = synthesize(app).only
+    assert [r.body["Type"] for r in template.resources if "Push" in r.depends_on] == [RUNTIME]
+
+
+def test_an_image_of_deploy_time_build_gets_the_edge_that_it_lacks(
+    app: App, stack: Stack, agent: Path
+) -> None:
+    build = deploy_time_build.ContainerImageBuild(stack, "Build", directory=str(agent), tag="v1")
+    image = prebuilt(stack, "Image", repository=build.repository, tag="v1", dependencies=[build])
+    image.bind_runtime(new_runtime(stack, image))
+    template = synthesize(app).only
+    (custom,) = [
+        resource for resource in template.resources if resource.body["Type"].startswith("Custom::CDK")
+    ]
+    assert custom.logical_id in template.only(RUNTIME).depends_on
+
+
+def test_a_repository_of_another_stack_may_be_pulled_from(app: App, stack: Stack) -> None:
+    repository = ecr.Repository(Stack(app, "Storage"), "Repository")
+    new_runtime(stack, prebuilt(stack, "Image", repository=repository, tag="1"))
+    assembly = synthesize(app)
+    assert assembly["Storage"].only(REPOSITORY)
+    assert "Fn::ImportValue" in canonical([p.properties for p in assembly["Agent"].all(POLICY)])
+
+
+def test_a_grant_to_the_builder_does_nothing(app: App, stack: Stack, repository: ecr.IRepository) -> None:
+    image = prebuilt(stack, "Image", repository=repository, tag="1")
+    ecr.Repository(stack, "Base").grant_pull(image).assert_success()
+    assert [resource.body["Type"] for resource in synthesize(app).only.resources] == [REPOSITORY]
