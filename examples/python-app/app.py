@@ -17,7 +17,7 @@ class AgentStack(cdk.Stack):
         image = Arm64AgentRuntimeArtifact(
             self,
             "AgentImage",
-            directory="agent",
+            directory="../agent",
             build_args={"BASE_IMAGE": base_image} if base_image else None,
         )
         runtime = agentcore.Runtime(
