@@ -21,17 +21,22 @@ APPLETS = (
     " dd tar sha256sum adduser addgroup mktemp touch date find which wget"
 ).split()  # fmt: skip
 LEFT_OUT = ("usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/lib/aarch64-linux-gnu/gconv/", "var/")
+MACHINE_FIELD, NOBODYS_MACHINE = 18, 0x09
 
 
 def build(engine: Engine, folder: Path, name: str, python: bool, platform: str = "linux/arm64") -> None:
-    """Build a base image under this name; its programs are arm64 whatever platform it claims."""
+    """Build a base image under this name.
+
+    For another platform than linux/arm64 its programs are of a machine that neither this host nor QEMU runs, as an
+    ARM host does not run amd64 programs.
+    """
     if not debian.is_debian():
         raise RehearsalError("the arm64 base images are made of Debian packages, which this system cannot unpack")
     packages = [f"{package}:arm64/{debian.SUITE}" for package in (*BUSYBOX, *(PYTHON if python else ()))]
     root = debian.unpacked("python-arm64" if python else "busybox-arm64", packages)
     context = folder / name.replace("/", "_").replace(":", "_")
     context.mkdir()
-    _archive(root, context / "root.tar", ["python3", "python"] if python else [])
+    _archive(root, context / "root.tar", ["python3", "python"] if python else [], platform != "linux/arm64")
     (context / "Dockerfile").write_text(
         'FROM scratch\nADD root.tar /\nENV PATH=/usr/local/bin:/usr/bin:/usr/sbin PYTHONUNBUFFERED=1\nCMD ["sh"]\n'
     )
@@ -40,20 +45,24 @@ def build(engine: Engine, folder: Path, name: str, python: bool, platform: str =
     )
 
 
-def _archive(root: Path, target: Path, pythons: Sequence[str]) -> None:
+def _archive(root: Path, target: Path, pythons: Sequence[str], foreign: bool) -> None:
     with tarfile.open(target, "w") as archive:
         for path in sorted(root.rglob("*")):
             relative = str(path.relative_to(root))
             if not f"{relative}/".startswith(LEFT_OUT):
                 archive.add(path, relative, recursive=False, filter=_as_root)
+        if foreign:
+            program = bytearray((root / "usr/bin/busybox").read_bytes())
+            program[MACHINE_FIELD] = NOBODYS_MACHINE
+            _file(archive, "usr/bin/busybox", bytes(program), 0o755)
         for applet in APPLETS:
             _link(archive, f"usr/bin/{applet}", "busybox")
         for python in pythons:
             _link(archive, f"usr/local/bin/{python}", "/usr/bin/python3.13")
         for folder in ("tmp", "app", "root", "usr/local/bin"):
             _folder(archive, folder)
-        _file(archive, "etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
-        _file(archive, "etc/group", "root:x:0:\n")
+        _file(archive, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
+        _file(archive, "etc/group", b"root:x:0:\n")
 
 
 def _as_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -75,7 +84,7 @@ def _folder(archive: tarfile.TarFile, name: str) -> None:
     archive.addfile(entry)
 
 
-def _file(archive: tarfile.TarFile, name: str, text: str) -> None:
+def _file(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
     entry = tarfile.TarInfo(name)
-    entry.size = len(text)
-    archive.addfile(entry, io.BytesIO(text.encode()))
+    entry.size, entry.mode = len(content), mode
+    archive.addfile(entry, io.BytesIO(content))

@@ -51,7 +51,7 @@ def registered(qemu: Path) -> Iterator[None]:
     try:
         if ours:
             magic, mask = MAGIC
-            (MOUNT / "register").write_text(f":{NAME}:M::{magic}:{mask}:{qemu}:F")
+            (MOUNT / "register").write_text(f":{NAME}:M::{magic}:{mask}:{qemu}:PF")
         yield
     finally:
         if ours:

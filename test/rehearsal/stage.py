@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 PYTHON_BASE = f"{REGISTRY}/base/python:3.13-slim"
 BUSYBOX_BASE = f"{REGISTRY}/base/busybox:1"
 AMD64_BASE = f"{REGISTRY}/base/amd64:1"
+AMD64_INDEX = f"{REGISTRY}/base/amd64:index"
+
+INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 @dataclass(frozen=True)
@@ -60,3 +65,19 @@ def serve_base_images(docker: Engine, cloud: Account) -> None:
             local = f"{cloud.registry}/{name}"
             base_images.build(docker, cloud.folder, local, python, platform)
             docker.run("push", "--quiet", local)
+    _put_index(cloud)
+
+
+def _put_index(cloud: Account) -> None:
+    """An index that offers linux/amd64 only, as most published base images without arm64 are."""
+    ecr, name = cloud.client("ecr"), "base/amd64"
+    (image,) = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": "1"}])["images"]
+    entry = {
+        "mediaType": image["imageManifestMediaType"],
+        "digest": image["imageId"]["imageDigest"],
+        "size": len(image["imageManifest"].encode()),
+        "platform": {"os": "linux", "architecture": "amd64"},
+    }
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}
+    url, body = f"http://{cloud.registry}/v2/{name}/manifests/index", json.dumps(index).encode()
+    urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": INDEX}, method="PUT")).close()

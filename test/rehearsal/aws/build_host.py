@@ -132,6 +132,9 @@ class BuildHost:
             for line in process.stdout:
                 self.emit(line.rstrip("\n"))
         self.running = None
+        if process.returncode:
+            failed = f"Command did not exit successfully {command} exit status {process.returncode}"
+            self.emit(f"[Container] {time.strftime('%Y/%m/%d %H:%M:%S')} {failed}")
         return process.returncode
 
     def end(self) -> None:

@@ -36,9 +36,9 @@ def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes
 def batch_get_image(request: dict[str, Any]) -> Any:
     """Let a manifest claim the size of a much larger image when that is planned."""
     status, headers, body = _batch_get_image(request)
-    planned = fault("LayerSize", repository=request.get("repositoryName", ""))
-    if planned and status == 200:
-        answer = json.loads(body)
+    answer = json.loads(body)
+    planned = answer.get("images") and fault("LayerSize", repository=request["repositoryName"])
+    if planned:
         for image in answer["images"]:
             manifest = json.loads(image["imageManifest"])
             for layer in manifest.get("layers", [])[:1]:

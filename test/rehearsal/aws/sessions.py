@@ -22,18 +22,24 @@ def install() -> None:
 
 
 def _resource_arn(service: str, *args: Any, **kwargs: Any) -> str:
-    """A build is no resource of its own: calls that name builds are checked against their project.
+    """What IAM checks a call against: a log's stream, a named repository, and for a build its project.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodebuild.html
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatchlogs.html
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
     """
     found: str = _extract(service, *args, **kwargs)
     body = next((arg for arg in args if isinstance(arg, bytes)), b"")
-    if service != "codebuild" or found != "*" or not body:
+    if service == "logs" and ":log-stream:" not in found and b"logStreamName" in body:
+        return f"{found.removesuffix(':*')}:log-stream:{json.loads(body)['logStreamName']}"
+    if service not in ("codebuild", "ecr") or found != "*" or not body:
         return found
     request = json.loads(body)
-    builds = request.get("ids") or [request.get("id", "")]
-    region, account = responses.get_region(), responses.get_account_id()
-    return f"arn:aws:codebuild:{region}:{account}:project/{builds[0].split(':')[0]}"
+    named = request.get("ids") or request.get("repositoryNames") or [request.get("id")]
+    if not named[0]:
+        return found
+    resource = f"project/{named[0].split(':')[0]}" if service == "codebuild" else f"repository/{named[0]}"
+    return f"arn:aws:{service}:{responses.get_region()}:{responses.get_account_id()}:{resource}"
 
 
 def assume(role_arn: str, session: str) -> dict[str, str]:

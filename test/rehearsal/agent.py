@@ -1,0 +1,55 @@
+"""The deployed agent as a container: AgentCore's contract is port 8080, `GET /ping` and `POST /invocations`.
+
+https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-http-protocol-contract.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+from .account import REGISTRY, Account
+from .engine import Engine
+from .processes import RehearsalError
+
+PATIENCE = 60.0
+
+
+@contextlib.contextmanager
+def running(engine: Engine, account: Account, uri: str) -> Iterator[str]:
+    """Pull the image from the registry and run it; yields the address that answers.
+
+    :raises RehearsalError: when the engine cannot run it, with the reason.
+    """
+    image = uri.replace(REGISTRY, account.registry)
+    container = engine.run("run", "--detach", "--platform=linux/arm64", "--publish=127.0.0.1::8080", image)
+    try:
+        address = f"http://{engine.run('port', container, '8080/tcp').splitlines()[0]}"
+        _wait_for_ping(engine, container, address)
+        yield address
+    finally:
+        engine.run("rm", "--force", container, check=False)
+
+
+def invoke(address: str, payload: bytes) -> str:
+    """`POST /invocations`, and what the agent answers."""
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{address}/invocations", payload, headers, method="POST")
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
+def _wait_for_ping(engine: Engine, container: str, address: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if engine.run("inspect", "--format={{.State.Running}}", container) != "true":
+            raise RehearsalError(f"the agent's container ended: {engine.run('logs', container)[-500:]}")
+        with contextlib.suppress(OSError, urllib.error.URLError):
+            with urllib.request.urlopen(f"{address}/ping", timeout=5):
+                return
+        time.sleep(0.2)
+    raise RehearsalError(f"the agent did not answer GET /ping within {PATIENCE:.0f} s")

@@ -1,0 +1,208 @@
+"""What goes wrong in a build, and what the user then reads on the terminal: the cause, and what to do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from . import apps, reading
+from .cdk import Outcome
+from .stage import AMD64_BASE, AMD64_INDEX, BUSYBOX_BASE, Rehearsal
+
+SLOW = f"{apps.DOCKERFILE}RUN sleep 120\n"
+PINNED = "ARG BASE_IMAGE\nFROM --platform=linux/amd64 ${BASE_IMAGE}\nCOPY version.txt /\n"
+PINNED_LATE = PINNED.replace("linux/amd64", "${TARGETOS}/amd64")
+IN_QUEUE = "Cannot have more than {} builds in queue for the account"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A Dockerfile or a planned fault, and the words that the user must read."""
+
+    words: tuple[str, ...]
+    dockerfile: str = apps.DOCKERFILE
+    base: str = BUSYBOX_BASE
+    fault: dict[str, Any] = field(default_factory=dict)
+
+
+FAILURES = {
+    "docker build fails": Failure(
+        ("failed (FAILED in phase BUILD)", "no-such-program: not found", "log: https://console.aws.amazon.com"),
+        dockerfile=f"{apps.DOCKERFILE}RUN no-such-program\n",
+    ),
+    "a copied file is missing": Failure(
+        ("failed (FAILED in phase BUILD)", "hint: a file that the Dockerfile copies is not in the context"),
+        dockerfile=f"{apps.DOCKERFILE}COPY nowhere.txt /\n",
+    ),
+    "push fails": Failure(
+        ("failed (FAILED in phase POST_BUILD)", "403 Forbidden", "hint: "),
+        fault={"kind": "Push", "times": 20, "status": 403, "code": "DENIED",
+               "message": "requested access to the resource is denied"},
+    ),
+    "Dockerfile pins amd64": Failure(
+        ("exec format error", "hint: a program of another architecture than arm64 was run",
+         "remove '--platform=...' from the Dockerfile's FROM lines"),
+        dockerfile=f"{PINNED_LATE}RUN true\n",
+        base=AMD64_BASE,
+    ),
+    "base image without arm64": Failure(
+        ("no match for platform in manifest", "hint: a base image has no linux/arm64"), base=AMD64_INDEX
+    ),
+    "base image of one platform, not arm64": Failure(
+        ("exec format error", "use base images that have linux/arm64"),
+        dockerfile=f"{apps.DOCKERFILE}RUN true\n",
+        base=AMD64_BASE,
+    ),
+    "timed out": Failure(
+        ("ran out of time (TIMED_OUT in phase BUILD)", "raise 'timeout' (40 at most)", "larger 'computeType'"),
+        dockerfile=SLOW,
+        fault={"kind": "Timeout", "seconds": 4},
+    ),
+    "fault of CodeBuild": Failure(
+        ("failed by a fault of CodeBuild itself (FAULT in phase BUILD)", "hint: deploy again"),
+        fault={"kind": "Build", "status": "FAULT", "phase": "BUILD", "message": "Internal Service Error"},
+    ),
+    "provisioning error": Failure(
+        ("failed (FAILED in phase PROVISIONING)", "Unable to pull customer's container image", "hint: deploy again"),
+        fault={"kind": "Build", "status": "FAILED", "phase": "PROVISIONING",
+               "code": "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE",
+               "message": "Unable to pull customer's container image"},
+    ),
+    "account limit for ever": Failure(
+        ("this account may run no ARM builds in CodeBuild yet", IN_QUEUE.format(0), "ask AWS Support"),
+        fault={"kind": "StartBuild", "times": 99, "code": "AccountLimitExceededException",
+               "message": IN_QUEUE.format(0)},
+    ),
+    "image larger than the limit, as the handler sees it": Failure(
+        ("has 2.79 GB compressed, AgentCore Runtime takes 2 GB", "use a smaller base image"),
+        fault={"kind": "LayerSize", "bytes": 3_000_000_000},
+    ),
+    "image larger than the limit, as AgentCore sees it": Failure(
+        ("over the limit of 1000 bytes",), fault={"kind": "SizeLimit", "bytes": 1000}
+    ),
+}  # fmt: skip
+
+
+@dataclass
+class Bench:
+    """One deployed stack that the failing updates are tried on."""
+
+    stage: Rehearsal
+    folder: Path
+    good_uri: str = ""
+    deployments: int = 0
+
+    def deploy(self, version: str, failure: Failure) -> Outcome:
+        """Deploy this version of the source."""
+        self.deployments += 1
+        directory = apps.source(self.folder / f"agent-{self.deployments}", version, failure.dockerfile)
+        output = self.folder / f"out-{self.deployments}"
+        return self.stage.cdk.deploy(apps.synthesize(output, Bench=apps.agent(directory, base=failure.base)))
+
+    def uri(self) -> str:
+        """The image that the Runtime runs."""
+        return str(reading.runtimes(self.stage.account)["Bench_Agent"]["uri"])
+
+
+@pytest.fixture(scope="module")
+def bench(stage: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A stack that runs a good image, and is destroyed at the end."""
+    made = Bench(stage, tmp_path_factory.mktemp("bench"))
+    outcome = made.deploy("good", Failure(()))
+    assert outcome.succeeded, outcome.output
+    made.good_uri = made.uri()
+    yield made
+    assert stage.cdk.destroy(made.folder / "out-1").succeeded
+
+
+def one_line(text: str) -> str:
+    """The CLI breaks long lines; the words are compared without that."""
+    return " ".join(text.split())
+
+
+def assert_refused(bench: Bench, outcome: Outcome, words: tuple[str, ...]) -> None:
+    """The deployment failed with these words, and the Runtime still runs the good image."""
+    assert not outcome.succeeded
+    printed = one_line(outcome.output)
+    for phrase in words:
+        assert phrase in printed, outcome.output
+    assert reading.stack_status(bench.stage.account, "Bench") == "UPDATE_ROLLBACK_COMPLETE"
+    assert bench.uri() == bench.good_uri
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_user_reads_cause_and_remedy_when(bench: Bench, name: str) -> None:
+    failure, began = FAILURES[name], bench.stage.account.now()
+    if failure.fault:
+        bench.stage.account.plan_fault(**failure.fault)
+    outcome = bench.deploy(name, failure)
+    assert_refused(bench, outcome, failure.words)
+    assert len(bench.stage.account.builds(began)) <= 1, "a rollback builds nothing"
+    assert outcome.seconds < 60
+
+
+def test_synthesis_refuses_a_final_stage_pinned_to_amd64(tmp_path: Path) -> None:
+    directory = apps.source(tmp_path / "agent", "1", PINNED)
+    with pytest.raises(RuntimeError, match="pinned to the platform linux/amd64"):
+        apps.synthesize(tmp_path / "out", Pinned=apps.agent(directory))
+
+
+def test_user_reads_that_a_build_was_stopped(bench: Bench) -> None:
+    account, began = bench.stage.account, bench.stage.account.now()
+
+    def stop_it() -> None:
+        while not any(event["phase"] == "BUILD" for event in account.journal("phase", began)):
+            time.sleep(0.2)
+        account.client("codebuild").stop_build(id=account.builds(began)[0])
+
+    stopper = threading.Thread(target=stop_it, daemon=True)
+    stopper.start()
+    outcome = bench.deploy("stopped", Failure((), dockerfile=SLOW))
+    stopper.join(5)
+    words = ("was stopped (STOPPED in phase BUILD)", "somebody or something called StopBuild: deploy again")
+    assert_refused(bench, outcome, words)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("the account's builds are in the way once",
+         {"code": "AccountLimitExceededException", "message": IN_QUEUE.format(1)}),
+        ("IAM propagates",
+         {"code": "AccessDeniedException", "times": 2,
+          "message": "User: build is not authorized to perform: codebuild:StartBuild"}),
+        ("StartBuild answers 500 after it took effect",
+         {"code": "InternalFailure", "message": "Internal failure", "status": 500, "after": True}),
+    ],
+)  # fmt: skip
+def test_deployment_succeeds_with_one_build_although(bench: Bench, name: str, fault: dict[str, Any]) -> None:
+    account, began = bench.stage.account, bench.stage.account.now()
+    account.plan_fault("StartBuild", **fault)
+    outcome = bench.deploy(name, Failure(()))
+    assert outcome.succeeded, outcome.output
+    assert len(account.builds(began)) == 1
+    assert bench.uri() != bench.good_uri
+    bench.good_uri = bench.uri()
+
+
+def test_delete_stops_a_build_that_still_runs(stage: Rehearsal, tmp_path: Path) -> None:
+    directory = apps.source(tmp_path / "agent", "1")
+    output = apps.synthesize(tmp_path / "out", Going=apps.agent(directory))
+    assert stage.cdk.deploy(output).succeeded
+    codebuild = stage.account.client("codebuild")
+    (project,) = [name for name in codebuild.list_projects()["projects"] if name.startswith("Going")]
+    spec = "version: 0.2\nphases:\n  build:\n    commands:\n      - sleep 300\n"
+    build = codebuild.start_build(
+        projectName=project, sourceTypeOverride="NO_SOURCE", buildspecOverride=spec
+    )["build"]["id"]
+    outcome = stage.cdk.destroy(output)
+    assert outcome.succeeded, outcome.output
+    assert outcome.seconds < 60
+    assert codebuild.batch_get_builds(ids=[build])["builds"][0]["buildStatus"] == "STOPPED"
+    assert not [name for name in reading.repositories(stage.account) if name.startswith("going")]

@@ -1,0 +1,48 @@
+"""A code-only change does not run the dependency step again, although every CodeBuild host starts empty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from . import apps, reading
+from .stage import Rehearsal
+
+HEAVY = """\
+ARG BASE_IMAGE
+FROM ${BASE_IMAGE}
+COPY requirements.txt /
+RUN echo installing the heavy dependencies && sleep 3 && touch /installed
+COPY version.txt /
+"""
+
+
+def test_code_change_reuses_the_dependency_layer_from_the_registry(stage: Rehearsal, tmp_path: Path) -> None:
+    if not stage.engine.private:
+        pytest.skip("the build cache of a Docker engine that was there before is not emptied")
+
+    def deploy(version: str, requirements: str) -> tuple[float, list[str]]:
+        stage.engine.forget_builds()
+        began = stage.account.now()
+        directory = apps.source(tmp_path / "agent", version, HEAVY)
+        (directory / "requirements.txt").write_text(requirements)
+        output = apps.synthesize(tmp_path / f"out-{version}", Cached=apps.agent(directory))
+        outcome = stage.cdk.deploy(output)
+        assert outcome.succeeded, outcome.output
+        (ended,) = [e for e in stage.account.journal("build", began) if e["status"] == "SUCCEEDED"]
+        return ended["seconds"], [event["line"] for event in stage.account.journal("log", began)]
+
+    cold, lines = deploy("1", "agent==1")
+    assert any("installing the heavy dependencies" in line and "RUN" not in line for line in lines)
+    warm, lines = deploy("2", "agent==1")
+    assert not any("installing the heavy dependencies" in line and "RUN" not in line for line in lines)
+    assert any("CACHED" in line for line in lines)
+    assert warm < cold
+    _, lines = deploy("3", "agent==2")
+    assert any("installing the heavy dependencies" in line and "RUN" not in line for line in lines)
+
+    (uri,) = [r["uri"] for name, r in reading.runtimes(stage.account).items() if name == "Cached_Agent"]
+    assert reading.platform(stage.account, uri) == "linux/arm64"
+    assert stage.cdk.destroy(tmp_path / "out-3").succeeded
+    assert not [name for name in reading.repositories(stage.account) if name.startswith("cached")]
