@@ -20,14 +20,14 @@ DAEMONS = ("test.rehearsal.aws", "dockerd", "containerd", "docker-proxy", "minis
 
 
 def processes() -> dict[int, str]:
-    """The command lines of all processes."""
+    """The command lines of all processes that run; one that has ended and is not yet reaped has none."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue
-    return found
+    return {pid: line for pid, line in found.items() if line}
 
 
 def family(ancestor: int) -> set[int]:

@@ -168,11 +168,15 @@ def _get_resource(request: dict[str, Any]) -> Any:
 
 
 def _update_resource(request: dict[str, Any]) -> Any:
+    """Apply the CLI's JSON patch.
+
+    The CLI reads `AWS::URLSuffix` off the host name of CloudFormation's endpoint, which here is 127.0.0.1.
+    """
     identifier = request["Identifier"]
     if identifier not in _properties:
         return cloudcontrol.error_response_json("ResourceNotFoundException", f"Runtime {identifier} was not found", 400)
-    old = _properties[identifier]
-    new = cloudcontrol._apply_json_patch(json.loads(json.dumps(old)), json.loads(request["PatchDocument"]))
+    old, patch = _properties[identifier], request["PatchDocument"].replace(".127.0.0.1/", ".amazonaws.com/")
+    new = cloudcontrol._apply_json_patch(json.loads(json.dumps(old)), json.loads(patch))
     status, message = "SUCCESS", None
     try:
         _update(identifier, old, new, "")

@@ -12,12 +12,14 @@ from .folder import fault, record
 
 _put_manifest = ecr._v2_put_manifest
 _batch_get_image = ecr._batch_get_image
+_describe_images = ecr._describe_images
 
 
 def install() -> None:
     """Journal the pushes and let planned faults happen."""
     ecr._v2_put_manifest = put_manifest
     ecr._batch_get_image = batch_get_image
+    ecr._describe_images = describe_images
     ecr._get_download_url_for_layer = get_download_url_for_layer
 
 
@@ -46,6 +48,19 @@ def batch_get_image(request: dict[str, Any]) -> Any:
             image["imageManifest"] = json.dumps(manifest)
         body = json.dumps(answer).encode()
     return status, headers, body
+
+
+def describe_images(request: dict[str, Any]) -> Any:
+    """An image asked for by name and not there is an error: by it the CDK CLI knows that it has to push.
+
+    https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html
+    """
+    name = request.get("repositoryName", "")
+    for wanted in request.get("imageIds", []) if name in ecr._repositories else []:
+        if not ecr._find_image(name, wanted):
+            message = f"The image with imageId {wanted} does not exist within the repository with name '{name}'"
+            return ecr.error_response_json("ImageNotFoundException", message, 400)
+    return _describe_images(request)
 
 
 def get_download_url_for_layer(request: dict[str, Any]) -> Any:
