@@ -45,9 +45,15 @@ def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m test.rehearsal", description=__doc__)
     own = EXAMPLE / ".venv/bin/python"
-    parser.add_argument("--app", type=Path, default=EXAMPLE, help="folder of the CDK app (default: %(default)s)")
-    parser.add_argument("--python", default=str(own if own.exists() else sys.executable), help="runs its app.py")
-    parser.add_argument("--mode", action="append", choices=list(MODES), help="only this mode; may be repeated")
+    parser.add_argument(
+        "--app", type=Path, default=EXAMPLE, help="folder of the CDK app (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--python", default=str(own if own.exists() else sys.executable), help="runs its app.py"
+    )
+    parser.add_argument(
+        "--mode", action="append", choices=list(MODES), help="only this mode; may be repeated"
+    )
     return parser.parse_args()
 
 

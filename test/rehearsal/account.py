@@ -62,7 +62,7 @@ class Account:
             endpoint_url=self.endpoint,
             region_name=REGION,
             aws_access_key_id="test",
-            aws_secret_access_key="test",  # noqa: S106
+            aws_secret_access_key="test",
         )
 
     def journal(self, kind: str = "", since: float = 0.0) -> list[dict[str, Any]]:

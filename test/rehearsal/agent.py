@@ -43,13 +43,20 @@ def invoke(address: str, payload: bytes) -> str:
     return text
 
 
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except (OSError, urllib.error.URLError):
+        return False
+    return True
+
+
 def _wait_for_ping(engine: Engine, container: str, address: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if engine.run("inspect", "--format={{.State.Running}}", container) != "true":
             raise RehearsalError(f"the agent's container ended: {engine.run('logs', container)[-500:]}")
-        with contextlib.suppress(OSError, urllib.error.URLError):
-            with urllib.request.urlopen(f"{address}/ping", timeout=5):
-                return
+        if _answers(f"{address}/ping"):
+            return
         time.sleep(0.2)
     raise RehearsalError(f"the agent did not answer GET /ping within {PATIENCE:.0f} s")

@@ -27,10 +27,8 @@ def source(folder: Path, version: str, dockerfile: str = DOCKERFILE) -> Path:
 
 
 def synthesize(output: Path, mode: str = "codebuild", **stacks: Fill) -> Path:
-    """Write the assembly of an app with these stacks, as on a host where the automatic choice gives `mode`."""
-    app = cdk.App(
-        outdir=str(output), analytics_reporting=False, context={"arm64-agent-image:build": mode}
-    )
+    """Write the assembly of an app with these stacks, as on a host whose builds are of this mode."""
+    app = cdk.App(outdir=str(output), analytics_reporting=False, context={"arm64-agent-image:build": mode})
     for name, fill in stacks.items():
         fill(cdk.Stack(app, name, env=cdk.Environment(account=ACCOUNT, region=REGION)))
     app.synth()

@@ -38,7 +38,9 @@ def _handlers() -> Iterator[str]:
 
 def can_register() -> bool:
     """Whether this process may register a handler."""
-    return platform.system() == "Linux" and os.geteuid() == 0 and MOUNT.is_dir() and bool(shutil.which("mount"))
+    return (
+        platform.system() == "Linux" and os.geteuid() == 0 and MOUNT.is_dir() and bool(shutil.which("mount"))
+    )
 
 
 @contextlib.contextmanager

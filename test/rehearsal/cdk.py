@@ -43,7 +43,9 @@ class Cdk:
 
     def environment(self) -> dict[str, str]:
         """No profile, no telemetry, no notices: nothing but the emulated account is contacted."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))
+        }
         return {
             **inherited,
             **self.account.environment(),

@@ -1,4 +1,4 @@
-"""One rehearsal for all scenarios: starting it takes seconds, and an AWS account outlives a deployment too."""
+"""One rehearsal for all scenarios, as an AWS account outlives a deployment too."""
 
 from __future__ import annotations
 

@@ -46,7 +46,9 @@ def codename() -> str:
 def _mirror() -> str:
     """The mirror that the machine itself is configured to use."""
     for path in [*sorted(SOURCES.glob("sources.list.d/*.sources")), *sorted(SOURCES.glob("**/*.list"))]:
-        for match in re.finditer(r"(?:URIs:|^deb(?:\s+\[[^]]*\])?)\s+(\S+/debian)/?(?=\s)", path.read_text(), re.M):
+        for match in re.finditer(
+            r"(?:URIs:|^deb(?:\s+\[[^]]*\])?)\s+(\S+/debian)/?(?=\s)", path.read_text(), re.M
+        ):
             return match.group(1)
     raise RehearsalError("no Debian mirror is configured in /etc/apt; start a Docker engine yourself instead")
 
@@ -68,9 +70,13 @@ class Apt:
         self._run("download", "-qq", *packages, cwd=downloads)
         _make_merged_usr(root)
         for package in sorted(downloads.glob("*.deb")):
-            with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as contents:
+            with subprocess.Popen(
+                ["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE
+            ) as contents:
                 subprocess.run(
-                    ["tar", "-x", "--keep-directory-symlink", "-C", str(root)], stdin=contents.stdout, check=True
+                    ["tar", "-x", "--keep-directory-symlink", "-C", str(root)],
+                    stdin=contents.stdout,
+                    check=True,
                 )
             package.unlink()
 
@@ -102,7 +108,9 @@ class Apt:
         env = {**os.environ, "APT_CONFIG": str(self.folder / "apt.conf"), "LC_ALL": "C"}
         result = subprocess.run(["apt-get", *arguments], cwd=cwd, env=env, capture_output=True, text=True)
         if result.returncode:
-            raise RehearsalError(f"apt-get {arguments[0]} failed: {(result.stderr or result.stdout).strip()[-800:]}")
+            raise RehearsalError(
+                f"apt-get {arguments[0]} failed: {(result.stderr or result.stdout).strip()[-800:]}"
+            )
 
 
 def _make_merged_usr(root: Path) -> None:

@@ -36,7 +36,9 @@ class Engine:
             [self.docker, *arguments], env={**os.environ, **self.environment}, capture_output=True, text=True
         )
         if check and result.returncode:
-            raise RehearsalError(f"docker {' '.join(arguments[:3])} failed: {(result.stderr or result.stdout).strip()}")
+            raise RehearsalError(
+                f"docker {' '.join(arguments[:3])} failed: {(result.stderr or result.stdout).strip()}"
+            )
         return result.stdout.strip()
 
     def images(self) -> set[str]:
@@ -50,7 +52,11 @@ class Engine:
     def build_cache(self) -> set[str]:
         """The ids of the build cache records."""
         lines = self.run("buildx", "du", check=False).splitlines()
-        return {line.split()[0].rstrip("*") for line in lines[1:] if len(line.split()) > 2 and len(line.split()[0]) > 20}
+        return {
+            line.split()[0].rstrip("*")
+            for line in lines[1:]
+            if len(line.split()) > 2 and len(line.split()[0]) > 20
+        }
 
     def forget_builds(self) -> None:
         """Empty the build cache of a private engine, as a fresh CodeBuild host would have it."""
@@ -66,9 +72,14 @@ def engine() -> Iterator[Engine]:
         found = _existing()
         chosen = _with_own_configuration(found or stack.enter_context(_private_engine()), stack)
         if found:
-            say(f"  using the Docker engine that is running ({found.environment.get('DOCKER_HOST', 'default socket')})")
+            say(f"  using the Docker engine at {found.environment.get('DOCKER_HOST', 'its default socket')}")
             stack.enter_context(_left_as_found(chosen))
-        if not binfmt.is_arm64() and not binfmt.is_registered() and binfmt.can_register() and debian.is_debian():
+        if (
+            not binfmt.is_arm64()
+            and not binfmt.is_registered()
+            and binfmt.can_register()
+            and debian.is_debian()
+        ):
             root = debian.unpacked("qemu", QEMU_PACKAGES, keep="qemu-aarch64")
             stack.enter_context(binfmt.registered(root / "usr/bin/qemu-aarch64"))
         yield chosen
@@ -87,7 +98,7 @@ def missing() -> str | None:
     if _existing():
         return None
     if platform.system() != "Linux" or not debian.is_debian():
-        return "the rehearsal needs a running Docker engine that builds linux/arm64, and `docker info` finds none"
+        return "the rehearsal needs a running Docker engine that builds linux/arm64; `docker info` finds none"
     if os.geteuid() != 0:
         return "the rehearsal needs a running Docker engine, or root on Debian to start a private one"
     return None
@@ -116,7 +127,9 @@ def _existing() -> Engine | None:
 
 def _context_host(docker: str) -> str:
     result = subprocess.run(
-        [docker, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"], capture_output=True, text=True
+        [docker, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"],
+        capture_output=True,
+        text=True,
     )
     return result.stdout.strip() if result.returncode == 0 else ""
 
@@ -189,7 +202,12 @@ def _started(root: Path, folder: Path) -> Iterator[Engine]:
             {**os.environ, "PATH": path, "LD_LIBRARY_PATH": str(libraries)},
         )
         try:
-            wait_until(lambda: bool(private.run("version", "-f", "{{.Server.Version}}", check=False)), "dockerd", daemon, log)
+            wait_until(
+                lambda: bool(private.run("version", "-f", "{{.Server.Version}}", check=False)),
+                "dockerd",
+                daemon,
+                log,
+            )
         except BaseException:
             stop(daemon)
             raise

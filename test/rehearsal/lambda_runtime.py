@@ -25,6 +25,8 @@ def node_modules() -> Path:
             result = subprocess.run(command, capture_output=True, text=True)
         if result.returncode:
             shutil.rmtree(staging)
-            raise RehearsalError(f"npm install of {' and '.join(PACKAGES)} failed: {result.stderr.strip()[-500:]}")
+            raise RehearsalError(
+                f"npm install of {' and '.join(PACKAGES)} failed: {result.stderr.strip()[-500:]}"
+            )
         staging.rename(folder)
     return folder / "node_modules"

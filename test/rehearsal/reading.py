@@ -49,7 +49,9 @@ def platform(account: Account, uri: str) -> str:
     """The platform of an image, from the config that the registry holds."""
     name = uri.partition("/")[2].rpartition(":")[0]
     digest = manifest(account, uri)["config"]["digest"]
-    url = account.client("ecr").get_download_url_for_layer(repositoryName=name, layerDigest=digest)["downloadUrl"]
+    url = account.client("ecr").get_download_url_for_layer(repositoryName=name, layerDigest=digest)[
+        "downloadUrl"
+    ]
     with urllib.request.urlopen(url) as answer:
         config = json.load(answer)
     return f"{config['os']}/{config['architecture']}"
@@ -65,7 +67,9 @@ def leftovers(account: Account) -> dict[str, list[str]]:
         "repositories": sorted(repositories(account)),
         "projects": account.client("codebuild").list_projects()["projects"],
         "functions": [f["FunctionName"] for f in account.client("lambda").list_functions()["Functions"]],
-        "state machines": [m["name"] for m in account.client("stepfunctions").list_state_machines()["stateMachines"]],
+        "state machines": [
+            m["name"] for m in account.client("stepfunctions").list_state_machines()["stateMachines"]
+        ],
         "roles": [r["RoleName"] for r in iam if not r["RoleName"].startswith("cdk-")],
     }
     return {kind: names for kind, names in found.items() if names}

@@ -57,7 +57,11 @@ def rehearsal() -> Iterator[Rehearsal]:
 
 def serve_base_images(docker: Engine, cloud: Account) -> None:
     """Put the base images that the Dockerfiles name into the account's registry."""
-    wanted = ((PYTHON_BASE, True, "linux/arm64"), (BUSYBOX_BASE, False, "linux/arm64"), (AMD64_BASE, False, "linux/amd64"))
+    wanted = (
+        (PYTHON_BASE, True, "linux/arm64"),
+        (BUSYBOX_BASE, False, "linux/arm64"),
+        (AMD64_BASE, False, "linux/amd64"),
+    )
     with step("serving arm64 base images"):
         for uri, python, platform in wanted:
             name = uri.partition("/")[2]

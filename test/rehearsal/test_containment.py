@@ -14,9 +14,17 @@ from pathlib import Path
 import pytest
 
 from . import agent, binfmt, engine
+from .processes import RehearsalError
 from .stage import PROJECT, PYTHON_BASE, Rehearsal
 
-DAEMONS = ("test.rehearsal.aws", "dockerd", "containerd", "docker-proxy", "ministack-lambda", "aws-cdk/bin/cdk")
+DAEMONS = (
+    "test.rehearsal.aws",
+    "dockerd",
+    "containerd",
+    "docker-proxy",
+    "ministack-lambda",
+    "aws-cdk/bin/cdk",
+)
 
 
 def processes() -> dict[int, str]:
@@ -49,7 +57,7 @@ def sockets(pids: set[int]) -> Iterator[tuple[str, str, str]]:
     inodes = set()
     for pid in pids:
         try:
-            targets = [os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+            targets = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
         except OSError:
             continue
         inodes |= {t.removeprefix("socket:[").rstrip("]") for t in targets if t.startswith("socket:[")}
@@ -93,7 +101,7 @@ def test_everything_listens_and_connects_on_127_0_0_1_only(stage: Rehearsal) -> 
 
 def test_an_agent_container_is_published_on_127_0_0_1_and_removed(stage: Rehearsal) -> None:
     before = stage.engine.containers()
-    with pytest.raises(agent.RehearsalError), agent.running(stage.engine, stage.account, PYTHON_BASE):
+    with pytest.raises(RehearsalError), agent.running(stage.engine, stage.account, PYTHON_BASE):
         pass
     assert stage.engine.containers() == before
 
@@ -101,7 +109,7 @@ def test_an_agent_container_is_published_on_127_0_0_1_and_removed(stage: Rehears
 def marks() -> dict[str, object]:
     """What a run could leave on this machine."""
     return {
-        "folders": sorted(p.name for p in Path("/tmp").glob("arm64-*")),  # noqa: S108
+        "folders": sorted(p.name for p in Path("/tmp").glob("arm64-*")),
         "mounts": [m for m in Path("/proc/mounts").read_text().splitlines() if "arm64-engine" in m],
         "bridge": Path("/sys/class/net/docker0").exists(),
         "binfmt": binfmt.is_registered(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +27,9 @@ class Life:
     deployments: int = 0
     uris: dict[str, str] = field(default_factory=dict)
 
-    def deploy(self, version: str, *fills: apps.Fill, stack: str = "Life", second_image: bool = False) -> Outcome:
+    def deploy(
+        self, version: str, *fills: apps.Fill, stack: str = "Life", second_image: bool = False
+    ) -> Outcome:
         """Synthesize one image and one Runtime, and what else the stack is to hold, then deploy."""
         self.deployments += 1
         directory = apps.source(self.folder / "agent", version)
@@ -42,7 +43,7 @@ class Life:
                 fill(scope)
 
         output = self.folder / f"out-{self.deployments}"
-        return self.stage.cdk.deploy(apps.synthesize(output, **{stack: everything}))
+        return self.stage.cdk.deploy(apps.synthesize(output, "codebuild", **{stack: everything}))
 
     @property
     def builds(self) -> int:
@@ -55,9 +56,9 @@ class Life:
 
 
 @pytest.fixture(scope="module")
-def life(stage: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+def life(stage: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Life:
     """One app for the whole module."""
-    yield Life(stage, tmp_path_factory.mktemp("life"), stage.account.now())
+    return Life(stage, tmp_path_factory.mktemp("life"), stage.account.now())
 
 
 def parameter(value: str) -> apps.Fill:
@@ -80,7 +81,9 @@ def failing(stack: cdk.Stack) -> None:
         agent_runtime_name="late",
         role_arn=first.role.role_arn,
         network_configuration={"networkMode": "PUBLIC"},
-        agent_runtime_artifact={"containerConfiguration": {"containerUri": f"{image.repository.repository_uri}:nobody-built-it"}},
+        agent_runtime_artifact={
+            "containerConfiguration": {"containerUri": f"{image.repository.repository_uri}:nobody-built-it"}
+        },
     )
     late.node.add_dependency(first)
 
@@ -92,8 +95,12 @@ def test_first_deploy_builds_once_and_the_runtime_runs_that_image(life: Life) ->
     uri = str(life.runtime()["uri"])
     life.uris["1"] = uri
     assert reading.platform(life.stage.account, uri) == "linux/arm64"
-    assert reading.manifest(life.stage.account, uri)["mediaType"].endswith(("manifest.v2+json", "manifest.v1+json"))
-    events = [e for e in life.stage.account.journal("resource", life.began) if e["status"] == "CREATE_COMPLETE"]
+    assert reading.manifest(life.stage.account, uri)["mediaType"].endswith(
+        ("manifest.v2+json", "manifest.v1+json")
+    )
+    events = [
+        e for e in life.stage.account.journal("resource", life.began) if e["status"] == "CREATE_COMPLETE"
+    ]
     kinds = [event["type"] for event in events]
     assert kinds.index("Custom::Arm64AgentImage") < kinds.index("AWS::BedrockAgentCore::Runtime")
 

@@ -15,7 +15,7 @@ from aws_cdk import aws_ecr as ecr
 from arm64_agent_image import Arm64AgentRuntimeArtifact
 
 from . import apps, reading
-from .stage import AMD64_BASE, Rehearsal
+from .stage import AMD64_BASE, BUSYBOX_BASE, Rehearsal
 
 RUNTIME = "AWS::BedrockAgentCore::Runtime"
 Resources = dict[str, dict[str, Any]]
@@ -82,7 +82,9 @@ def test_without_the_edge_the_runtime_is_created_before_its_image_and_fails(
     began = stage.account.now()
     outcome = stage.cdk.deploy(output)
     assert not outcome.succeeded
-    assert "The specified image identifier does not exist in the repository" in " ".join(outcome.output.split())
+    assert "The specified image identifier does not exist in the repository" in " ".join(
+        outcome.output.split()
+    )
     assert stage.account.builds(began) == []
     assert reading.stack_status(stage.account, "OrderNone") == "ROLLBACK_COMPLETE"
 
@@ -127,6 +129,6 @@ def test_an_amd64_image_is_refused_by_the_runtime(stage: Rehearsal, folder: Path
 
 def test_a_prebuilt_arm64_image_is_deployed_and_nothing_is_built(stage: Rehearsal, folder: Path) -> None:
     began = stage.account.now()
-    outcome = stage.cdk.deploy(apps.synthesize(folder / "out", OrderArm=prebuilt(apps.BUSYBOX_BASE)))
+    outcome = stage.cdk.deploy(apps.synthesize(folder / "out", OrderArm=prebuilt(BUSYBOX_BASE)))
     assert outcome.succeeded, outcome.output
     assert stage.account.builds(began) == []

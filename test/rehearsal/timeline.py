@@ -1,4 +1,4 @@
-"""A deployment as it happens, on the terminal: each resource with its state and duration, each line of the build."""
+"""A deployment as it happens: each resource with its state and duration, each line of the build."""
 
 from __future__ import annotations
 
@@ -68,7 +68,11 @@ class Timeline:
 
     def _log(self, event: dict[str, Any]) -> str:
         line: str = event["line"]
-        return "" if line.startswith("[Container]") or not line.strip() else f"                     | {line[:150]}"
+        return (
+            ""
+            if line.startswith("[Container]") or not line.strip()
+            else f"                     | {line[:150]}"
+        )
 
     def _push(self, event: dict[str, Any]) -> str:
         return f"registry             {event['repository']}:{event['reference']}"

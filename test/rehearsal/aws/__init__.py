@@ -1,1 +1,1 @@
-"""AWS emulated on 127.0.0.1: ministack, and what it lacks for this library. Runs as `python -m test.rehearsal.aws`."""
+"""AWS emulated on 127.0.0.1: ministack, and what it lacks for this library."""

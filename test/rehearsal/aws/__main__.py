@@ -1,4 +1,4 @@
-"""`python -m test.rehearsal.aws`: the emulated AWS until it is stopped; its settings come as environment variables."""
+"""`python -m test.rehearsal.aws`: the emulated AWS; its settings are environment variables."""
 
 import sys
 

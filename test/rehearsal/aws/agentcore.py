@@ -32,13 +32,15 @@ SCHEMA = {
     "typeName": TYPE,
     "primaryIdentifier": ["/properties/AgentRuntimeId"],
     "createOnlyProperties": ["/properties/AgentRuntimeName"],
-    "readOnlyProperties": [f"/properties/{name}" for name in ("AgentRuntimeArn", "AgentRuntimeId", "AgentRuntimeVersion")],
+    "readOnlyProperties": [
+        f"/properties/{name}" for name in ("AgentRuntimeArn", "AgentRuntimeId", "AgentRuntimeVersion")
+    ],
 }
 Properties = dict[str, Any]
 _properties: dict[str, Properties] = {}
 
 
-class Refused(ValueError):
+class RefusedError(ValueError):
     """AgentCore does not accept the request."""
 
 
@@ -53,32 +55,40 @@ def check(uri: str, role_arn: str) -> None:
     """Pull the image's manifest with the runtime's role and refuse what AgentCore refuses."""
     match = CONTAINER_URI.fullmatch(uri)
     if not match:
-        raise Refused(f"Value '{uri}' at 'containerUri' failed to satisfy constraint: Member must satisfy the pattern")
+        raise RefusedError(
+            f"Value '{uri}' at 'containerUri' failed to satisfy constraint: Member must satisfy the pattern"
+        )
     if match["region"] != get_region():
-        raise Refused(f"Ecr uri region '{match['region']}' does not match the application region '{get_region()}'")
+        raise RefusedError(
+            f"Ecr uri region '{match['region']}' does not match the application region '{get_region()}'"
+        )
     if not sessions.trusts(role_arn, "bedrock-agentcore.amazonaws.com"):
-        raise Refused(f"Role validation failed for '{role_arn}'. Please verify that the role exists and its trust policy"
-                      " allows assumption by this service")  # fmt: skip
+        raise RefusedError(
+            f"Role validation failed for '{role_arn}'. Please verify that the role exists and its trust"
+            " policy allows assumption by this service"
+        )
     repository = f"arn:aws:ecr:{match['region']}:{match['account']}:repository/{match['name']}"
     for action, resource in [("ecr:GetAuthorizationToken", "*"), *((action, repository) for action in PULL)]:
         if not sessions.allows(role_arn, action, resource):
-            raise Refused(f"Access denied while validating ECR URI '{uri}'. The execution role requires permissions for"
-                          f" ecr:GetAuthorizationToken, {' and '.join(PULL)}: {action} on {resource} is missing")  # fmt: skip
+            raise RefusedError(
+                f"Access denied while validating ECR URI '{uri}'. The execution role requires permissions for"
+                f" ecr:GetAuthorizationToken, {' and '.join(PULL)}: {action} on {resource} is missing"
+            )
     _check_image(uri, match["name"], match["tag"] or match["digest"])
 
 
 def _check_image(uri: str, name: str, reference: str) -> None:
     _, manifest, _ = ecr._resolve_manifest(name, reference)
     if manifest is None:
-        raise Refused(f"The specified image identifier does not exist in the repository: '{uri}'")
+        raise RefusedError(f"The specified image identifier does not exist in the repository: '{uri}'")
     document = json.loads(manifest)
     if architectures(name, document) != ["arm64"]:
-        raise Refused(f"Architecture incompatible for uri '{uri}'. Supported architectures: [arm64]")
+        raise RefusedError(f"Architecture incompatible for uri '{uri}'. Supported architectures: [arm64]")
     size = document["config"]["size"] + sum(layer["size"] for layer in document["layers"])
     planned = fault("SizeLimit")
     limit = int(planned["bytes"] if planned else os.environ.get("REHEARSAL_SIZE_LIMIT", SIZE_LIMIT))
     if size > limit:
-        raise Refused(f"Image size of uri '{uri}' is {size} bytes, over the limit of {limit} bytes")
+        raise RefusedError(f"Image size of uri '{uri}' is {size} bytes, over the limit of {limit} bytes")
 
 
 def architectures(name: str, manifest: dict[str, Any]) -> list[str]:
@@ -91,7 +101,9 @@ def architectures(name: str, manifest: dict[str, Any]) -> list[str]:
 
 def _create(_logical_id: str, properties: Properties, _stack: str) -> tuple[str, dict[str, str]]:
     _check(properties)
-    answer = _call(service._create_agent_runtime(_body(properties, agentRuntimeName=properties["AgentRuntimeName"])))
+    answer = _call(
+        service._create_agent_runtime(_body(properties, agentRuntimeName=properties["AgentRuntimeName"]))
+    )
     return _kept(answer["agentRuntimeId"], properties, answer)
 
 
@@ -112,17 +124,24 @@ def _check(properties: Properties) -> None:
     uri = properties["AgentRuntimeArtifact"]["ContainerConfiguration"]["ContainerUri"]
     try:
         check(uri, properties["RoleArn"])
-    except Refused as refusal:
+    except RefusedError as refusal:
         record("runtime", name=properties["AgentRuntimeName"], uri=uri, refused=str(refusal))
-        raise Refused(
-            f'Resource handler returned message: "Invalid request provided: {refusal}" (HandlerErrorCode: InvalidRequest)'
+        raise RefusedError(
+            f'Resource handler returned message: "Invalid request provided: {refusal}"'
+            " (HandlerErrorCode: InvalidRequest)"
         ) from refusal
 
 
 def _kept(identifier: str, properties: Properties, answer: dict[str, Any]) -> tuple[str, dict[str, str]]:
     _properties[identifier] = properties
     uri = properties["AgentRuntimeArtifact"]["ContainerConfiguration"]["ContainerUri"]
-    record("runtime", name=properties["AgentRuntimeName"], id=identifier, uri=uri, version=answer["agentRuntimeVersion"])
+    record(
+        "runtime",
+        name=properties["AgentRuntimeName"],
+        id=identifier,
+        uri=uri,
+        version=answer["agentRuntimeVersion"],
+    )
     return identifier, {
         "AgentRuntimeArn": answer["agentRuntimeArn"],
         "AgentRuntimeId": identifier,
@@ -151,7 +170,7 @@ def _call(answer: Any) -> dict[str, Any]:
     status, _, body = answer[:3]
     document: dict[str, Any] = json.loads(body)
     if status >= 300:
-        raise Refused(document.get("message", str(document)))
+        raise RefusedError(document.get("message", str(document)))
     return document
 
 
@@ -162,7 +181,9 @@ def _for_runtimes(ours: Any, theirs: Any) -> Any:
 def _get_resource(request: dict[str, Any]) -> Any:
     identifier = request["Identifier"]
     if identifier not in _properties:
-        return cloudcontrol.error_response_json("ResourceNotFoundException", f"Runtime {identifier} was not found", 400)
+        return cloudcontrol.error_response_json(
+            "ResourceNotFoundException", f"Runtime {identifier} was not found", 400
+        )
     description = {"Identifier": identifier, "Properties": json.dumps(_properties[identifier])}
     return cloudcontrol.json_response({"TypeName": TYPE, "ResourceDescription": description})
 
@@ -174,13 +195,15 @@ def _update_resource(request: dict[str, Any]) -> Any:
     """
     identifier = request["Identifier"]
     if identifier not in _properties:
-        return cloudcontrol.error_response_json("ResourceNotFoundException", f"Runtime {identifier} was not found", 400)
+        return cloudcontrol.error_response_json(
+            "ResourceNotFoundException", f"Runtime {identifier} was not found", 400
+        )
     old, patch = _properties[identifier], request["PatchDocument"].replace(".127.0.0.1/", ".amazonaws.com/")
     new = cloudcontrol._apply_json_patch(json.loads(json.dumps(old)), json.loads(patch))
     status, message = "SUCCESS", None
     try:
         _update(identifier, old, new, "")
-    except Refused as refusal:
+    except RefusedError as refusal:
         status, message = "FAILED", str(refusal)
     record("hotswap", id=identifier, status=status, message=message)
     event = cloudcontrol._progress_event("UPDATE", status, TYPE, identifier, status_message=message)

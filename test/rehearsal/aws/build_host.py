@@ -1,4 +1,4 @@
-"""One CodeBuild host: it fetches the source with the project's role and runs the buildspec's commands in bash.
+"""One CodeBuild host: it fetches the source with the project's role and runs the commands in bash.
 
 https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-env-vars.html
 """
@@ -60,7 +60,9 @@ class BuildHost:
         try:
             body = self._client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         except Exception as error:
-            raise BuildError("DOWNLOAD_SOURCE", "CLIENT_ERROR", f"error while downloading key {key}, error: {error}") from error
+            raise BuildError(
+                "DOWNLOAD_SOURCE", "CLIENT_ERROR", f"error while downloading key {key}, error: {error}"
+            ) from error
         self.source.mkdir()
         with zipfile.ZipFile(io.BytesIO(body)) as archive:
             for entry in archive.infolist():
@@ -93,7 +95,9 @@ class BuildHost:
     def _value(self, variable: Mapping[str, str]) -> str:
         kind, value = variable.get("type", "PLAINTEXT"), variable["value"]
         if kind == "PARAMETER_STORE":
-            return str(self._client("ssm").get_parameter(Name=value, WithDecryption=True)["Parameter"]["Value"])
+            return str(
+                self._client("ssm").get_parameter(Name=value, WithDecryption=True)["Parameter"]["Value"]
+            )
         if kind == "SECRETS_MANAGER":
             name, _, key = _secret_reference(value)
             text = self._client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]

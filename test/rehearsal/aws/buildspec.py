@@ -55,8 +55,10 @@ def variables(text: str) -> Mapping[str, str]:
     return {str(name): str(value) for name, value in declared.items()}
 
 
-def run(planned: Sequence[Phase], execute: Callable[[str], int], begin: Callable[[str], None]) -> Iterator[Outcome]:
-    """Run phase by phase: after a failed install or pre_build nothing follows, after a failed build only post_build."""
+def run(
+    planned: Sequence[Phase], execute: Callable[[str], int], begin: Callable[[str], None]
+) -> Iterator[Outcome]:
+    """Run phase by phase: after a failed build only post_build follows, after another one nothing."""
     for phase in planned:
         begin(phase.name)
         outcome = _run_commands(phase, execute)

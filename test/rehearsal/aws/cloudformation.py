@@ -21,7 +21,7 @@ _event = stacks._add_event
 
 
 def install() -> None:
-    """Add the Runtime's type, the eager order, the journal, DescribeType and the CLI's expected error text."""
+    """Add the Runtime's type, the eager order, the journal, DescribeType and the CLI's error text."""
     agentcore.install(provisioners._RESOURCE_HANDLERS)
     for module in (stacks, handlers, changesets):
         for name, replacement in (("_topological_sort", eager_order), ("_add_event", _journalled)):
@@ -35,8 +35,9 @@ def install() -> None:
 def eager_order(resources: dict[str, Any], conditions: dict[str, Any]) -> list[str]:
     """Each Runtime at the first moment that its dependencies allow.
 
-    CloudFormation starts every resource as soon as what it depends on is there; ministack goes one by one, in the
-    order of names. Without an edge to its image a Runtime would often come late by chance; here it never does.
+    CloudFormation starts every resource as soon as what it depends on is there; ministack goes one by one,
+    in the order of names. Without an edge to its image a Runtime would often come late by chance; here it
+    never does.
     """
     order: list[str] = []
     late = _sort(resources, conditions)
@@ -49,7 +50,9 @@ def eager_order(resources: dict[str, Any], conditions: dict[str, Any]) -> list[s
     return order + [name for name in runtimes if name not in order]
 
 
-def _journalled(stack_id: str, stack: str, logical_id: str, kind: str, status: str, *args: Any, **kwargs: Any) -> None:
+def _journalled(
+    stack_id: str, stack: str, logical_id: str, kind: str, status: str, *args: Any, **kwargs: Any
+) -> None:
     _event(stack_id, stack, logical_id, kind, status, *args, **kwargs)
     reason = args[0] if args else kwargs.get("reason", "")
     record("resource", stack=stack, resource=logical_id, type=kind, status=status, reason=reason)
@@ -57,7 +60,11 @@ def _journalled(stack_id: str, stack: str, logical_id: str, kind: str, status: s
 
 def _cli_text(error: Any) -> Any:
     def translated(code: str, message: str, *args: Any) -> Any:
-        return error(code, re.sub(r"^Stack \[([^]]+)\] does not exist", r"Stack with id \1 does not exist", message), *args)
+        return error(
+            code,
+            re.sub(r"^Stack \[([^]]+)\] does not exist", r"Stack with id \1 does not exist", message),
+            *args,
+        )
 
     return translated
 

@@ -1,4 +1,4 @@
-"""CodeBuild: projects as CloudFormation makes them, StartBuild's overrides and tokens, builds that really run.
+"""CodeBuild: projects of CloudFormation, StartBuild's overrides and tokens, builds that really run.
 
 https://docs.aws.amazon.com/codebuild/latest/APIReference/API_StartBuild.html
 https://docs.aws.amazon.com/codebuild/latest/APIReference/API_Build.html
@@ -46,7 +46,9 @@ def _with_settings(create: Any) -> Any:
     return create_project
 
 
-def _update_project(name: str, _old: dict[str, Any], new: dict[str, Any], _stack: str) -> tuple[str, dict[str, str]]:
+def _update_project(
+    name: str, _old: dict[str, Any], new: dict[str, Any], _stack: str
+) -> tuple[str, dict[str, str]]:
     convert = provisioners._codebuild_cfn_to_api
     project = service._projects[name]
     project.update(
@@ -77,7 +79,11 @@ def start_build(request: dict[str, Any]) -> Any:
         return error_response_json(planned["code"], planned["message"], int(planned.get("status", 400)))
     with _lock:
         answer = _answer(request, copy.deepcopy(project))
-    return error_response_json(planned["code"], planned["message"], int(planned["status"])) if planned else answer
+    return (
+        error_response_json(planned["code"], planned["message"], int(planned["status"]))
+        if planned
+        else answer
+    )
 
 
 def _answer(request: dict[str, Any], project: dict[str, Any]) -> Any:
@@ -86,13 +92,21 @@ def _answer(request: dict[str, Any], project: dict[str, Any]) -> Any:
     if token[1] and seen and time.time() - seen[0] < TOKEN_LIFETIME:
         if seen[1] != request:
             return error_response_json(
-                "InvalidInputException", "Parameters do not match the original request of the idempotency token", 400
+                "InvalidInputException",
+                "Parameters do not match the original request of the idempotency token",
+                400,
             )
         return json_response({"build": copy.deepcopy(service._builds[seen[2]])})
     build = _new_build(project, request)
     service._builds[build["id"]] = build
     _tokens[token] = (time.time(), request, build["id"])
-    record("build", id=build["id"], project=project["name"], status="IN_PROGRESS", source=build["source"].get("location"))
+    record(
+        "build",
+        id=build["id"],
+        project=project["name"],
+        status="IN_PROGRESS",
+        source=build["source"].get("location"),
+    )
     context = contextvars.copy_context()
     threading.Thread(target=context.run, args=(_run, build, project, request), daemon=True).start()
     return json_response({"build": copy.deepcopy(build)})
@@ -120,10 +134,15 @@ def _new_build(project: dict[str, Any], request: dict[str, Any]) -> Build:
         "projectName": project["name"],
         "phases": [{"phaseType": "SUBMITTED", "phaseStatus": "SUCCEEDED", "startTime": now, "endTime": now}],
         "source": source,
-        "environment": {**(project.get("environment") or {}), "environmentVariables": list(declared.values())},
+        "environment": {
+            **(project.get("environment") or {}),
+            "environmentVariables": list(declared.values()),
+        },
         "serviceRole": project["serviceRole"],
         "timeoutInMinutes": int(request.get("timeoutInMinutesOverride") or project["timeoutInMinutes"]),
-        "queuedTimeoutInMinutes": int(request.get("queuedTimeoutInMinutesOverride") or project["queuedTimeoutInMinutes"]),
+        "queuedTimeoutInMinutes": int(
+            request.get("queuedTimeoutInMinutesOverride") or project["queuedTimeoutInMinutes"]
+        ),
         "logs": {"groupName": group, "streamName": stream, "deepLink": f"https://console/{group}/{stream}"},
         "initiator": "rehearsal",
     }
@@ -133,7 +152,9 @@ def stop_build(request: dict[str, Any]) -> Any:
     """StopBuild: ends the commands; the build is STOPPED once its host has gone."""
     build = service._builds.get(request.get("id", ""))
     if build is None:
-        return error_response_json("ResourceNotFoundException", f"Build cannot be found: {request.get('id')}", 400)
+        return error_response_json(
+            "ResourceNotFoundException", f"Build cannot be found: {request.get('id')}", 400
+        )
     if not build["buildComplete"]:
         build["stopRequested"] = "STOPPED"
         host = _hosts.get(build["id"])
@@ -233,7 +254,9 @@ def _run_phases(build: Build, host: BuildHost, emit: Any) -> str:
             _phase(build, outcome.phase, "SUCCEEDED")
         else:
             failed = True
-            message = f"Error while executing command: {outcome.command}. Reason: exit status {outcome.exit_status}"
+            message = (
+                f"Error while executing command: {outcome.command}. Reason: exit status {outcome.exit_status}"
+            )
             emit(f"[Container] Phase complete: {outcome.phase} State: FAILED")
             emit(f"[Container] Phase context status code: COMMAND_EXECUTION_ERROR Message: {message}")
             _phase(build, outcome.phase, "FAILED", "COMMAND_EXECUTION_ERROR", message)

@@ -1,4 +1,4 @@
-"""The registry: ministack's ECR, one store for the AWS API and for `docker push`; here pushes can be made to fail."""
+"""The registry: ministack's ECR, one store for the AWS API and for `docker push`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def describe_images(request: dict[str, Any]) -> Any:
     name = request.get("repositoryName", "")
     for wanted in request.get("imageIds", []) if name in ecr._repositories else []:
         if not ecr._find_image(name, wanted):
-            message = f"The image with imageId {wanted} does not exist within the repository with name '{name}'"
+            message = (
+                f"The image with imageId {wanted} does not exist within the repository with name '{name}'"
+            )
             return ecr.error_response_json("ImageNotFoundException", message, 400)
     return _describe_images(request)
 
@@ -70,6 +72,8 @@ def get_download_url_for_layer(request: dict[str, Any]) -> Any:
     """
     name, digest = request["repositoryName"], request["layerDigest"]
     if ecr._v2_head_blob(name, digest)[0] != 200:
-        return ecr.error_response_json("LayersNotFoundException", f"The layer with digest '{digest}' does not exist", 400)
+        return ecr.error_response_json(
+            "LayersNotFoundException", f"The layer with digest '{digest}' does not exist", 400
+        )
     url = f"{os.environ['AWS_ENDPOINT_URL']}/v2/{name}/blobs/{digest}"
     return ecr.json_response({"downloadUrl": url, "layerDigest": digest})

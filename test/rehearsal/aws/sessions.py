@@ -10,13 +10,15 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam, sts
 
-
 _pin_origin = app.pin_request_origin
 _extract = iam_actions.extract_resource_arn
 
 
 def install() -> None:
-    """Check CodeBuild's calls against the project, and count the plain HTTP of 127.0.0.1 as the TLS that AWS serves: bucket policies ask for `aws:SecureTransport`."""
+    """Check calls against the resources that IAM checks, and count the plain HTTP of 127.0.0.1 as TLS.
+
+    The bucket policy of `cdk bootstrap` asks for `aws:SecureTransport`.
+    """
     app.pin_request_origin = lambda address, _secure: _pin_origin(address, True)
     iam_actions.extract_resource_arn = _resource_arn
 
@@ -43,7 +45,7 @@ def _resource_arn(service: str, *args: Any, **kwargs: Any) -> str:
 
 
 def assume(role_arn: str, session: str) -> dict[str, str]:
-    """Environment variables with credentials of the role; every call made with them is checked against its policies."""
+    """Environment variables with credentials of the role; IAM checks every call made with them."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     key, secret, token = f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20), secrets.token_hex(40)
     sts.register_session(

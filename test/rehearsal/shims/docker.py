@@ -1,4 +1,4 @@
-"""docker for builds and for the CDK CLI: ECR's host names become the registry on 127.0.0.1, all else is passed on."""
+"""docker for builds and for the CDK CLI: ECR's host names become the registry on 127.0.0.1."""
 
 import os
 import re
