@@ -156,7 +156,10 @@ def new_app(output: Path, context: Mapping[str, Any] | None = None) -> App:
 
 
 def synthesize(app: App) -> Assembly:
-    directory = Path(app.synth().directory)
+    return read_assembly(Path(app.synth().directory))
+
+
+def read_assembly(directory: Path) -> Assembly:
     templates = {
         path.name.removesuffix(".json").removesuffix(".template"): Template(json.loads(path.read_text()))
         for path in sorted(directory.rglob("*.template.json"))
