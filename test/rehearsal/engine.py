@@ -18,6 +18,7 @@ from .processes import RehearsalError, spawn, stop, wait_until
 from .progress import say, step
 
 ENGINE_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "containerd")
+BRIDGE = Path("/sys/class/net/docker0")
 QEMU_PACKAGES = (f"qemu-user/{debian.SUITE}",)
 
 
@@ -95,7 +96,10 @@ def _with_own_configuration(bare: Engine, stack: contextlib.ExitStack) -> Engine
 
 def missing() -> str | None:
     """One sentence that says what this machine lacks for the rehearsal, or None."""
-    if _existing():
+    found = _existing()
+    if found and not found.run("buildx", "version", check=False):
+        return f"the Docker engine is there, but `{found.docker} buildx version` fails: install docker-buildx"
+    if found:
         return None
     if platform.system() != "Linux" or not debian.is_debian():
         return "the rehearsal needs a running Docker engine that builds linux/arm64; `docker info` finds none"
@@ -157,7 +161,7 @@ def _private_engine() -> Iterator[Engine]:
     packages = [f"{name}/{debian.SUITE}" for name in ENGINE_PACKAGES] + [f"runc/{own}", f"libseccomp2/{own}"]
     root = debian.unpacked("docker", packages)
     folder = Path(tempfile.mkdtemp(prefix="arm64-engine-"))
-    had_bridge = Path("/sys/class/net/docker0").exists()
+    had_bridge = BRIDGE.exists()
     try:
         with _started(root, folder) as private:
             try:
@@ -168,8 +172,8 @@ def _private_engine() -> Iterator[Engine]:
     finally:
         _unmount_below(folder)
         shutil.rmtree(folder, ignore_errors=True)
-        if not had_bridge and shutil.which("ip"):
-            subprocess.run(["ip", "link", "delete", "docker0"], capture_output=True, check=False)
+        if not had_bridge and not list(BRIDGE.glob("brif/*")) and shutil.which("ip"):
+            subprocess.run(["ip", "link", "delete", BRIDGE.name], capture_output=True, check=False)
 
 
 @contextlib.contextmanager
