@@ -111,6 +111,9 @@ project.package.add_field("files", PUBLISHED)
 assert project.github
 for action, commit in ACTIONS.items():
     project.github.actions.set(action, f"{action}@{commit}")
+release = project.try_find_object_file(".github/workflows/release.yml")
+assert release
+release.add_deletion_override("jobs.release_npm.steps.11.env.NPM_REGISTRY")
 minimum_cdk = project.github.add_workflow("minimum-cdk")
 minimum_cdk.on(pull_request=PullRequestOptions(), workflow_dispatch={})
 minimum_cdk.add_job(
