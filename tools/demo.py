@@ -35,15 +35,8 @@ def install_wheel() -> Path:
     if installed.exists() and installed.read_text() == built:
         return python
     subprocess.run([sys.executable, "-m", "venv", "--clear", EXAMPLE / ".venv"], check=True)
-    pip: list[str | Path] = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--constraint",
-        ROOT / "requirements-dev.txt",
-    ]
+    pip: list[str | Path] = [python, "-m", "pip", "install", "-qq"]
+    pip += ["--constraint", ROOT / "requirements-dev.txt"]
     subprocess.run([*pip, "--requirement", EXAMPLE / "requirements.txt", wheel], check=True)
     installed.write_text(built)
     return python

@@ -72,7 +72,12 @@ export function buildProject(
   const project = new codebuild.Project(scope, 'Project', {
     description: 'Builds an agent image; started by the deployment of its stack',
     role: role.withoutPolicyUpdates(),
-    environment: { buildImage, computeType: options.computeType ?? codebuild.ComputeType.SMALL, privileged: true, dockerServer: options.dockerServer },
+    environment: {
+      buildImage,
+      computeType: options.computeType ?? codebuild.ComputeType.SMALL,
+      privileged: true,
+      dockerServer: options.dockerServer,
+    },
     buildSpec: codebuild.BuildSpec.fromObject({
       version: '0.2',
       phases: { build: { commands: ['echo "this project is started by the deployment of its stack, deploy the stack instead" && false'] } },
