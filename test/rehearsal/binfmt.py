@@ -10,6 +10,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from .shared import shared
+
 MOUNT = Path("/proc/sys/fs/binfmt_misc")
 NAME = "qemu-aarch64"
 MAGIC = (
@@ -44,20 +46,32 @@ def can_register() -> bool:
 
 
 @contextlib.contextmanager
-def registered(qemu: Path) -> Iterator[None]:
-    """Register `qemu` (a static binary) for arm64 programs, and take it out again at the end."""
-    mounted = not (MOUNT / "register").exists()
-    if mounted:
-        subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", str(MOUNT)], check=True)
-    ours = not is_registered()
-    try:
-        if ours:
-            magic, mask = MAGIC
+def registered(qemu: Path, state: Path) -> Iterator[None]:
+    """Register `qemu` (a static binary) for arm64 programs, and take it out again when nobody needs it."""
+
+    def register() -> bool:
+        if is_registered():
+            return False
+        magic, mask = MAGIC
+        with contextlib.suppress(FileExistsError):
             (MOUNT / "register").write_text(f":{NAME}:M::{magic}:{mask}:{qemu}:PF")
+        return True
+
+    with shared("binfmt_misc", state, _mount, _unmount), shared(NAME, state, register, _unregister):
         yield
-    finally:
-        if ours:
-            with contextlib.suppress(OSError):
-                (MOUNT / NAME).write_text("-1")
-        if mounted:
-            subprocess.run(["umount", str(MOUNT)], check=False)
+
+
+def _mount() -> bool:
+    if (MOUNT / "register").exists():
+        return False
+    subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", str(MOUNT)], check=True)
+    return True
+
+
+def _unmount() -> None:
+    subprocess.run(["umount", str(MOUNT)], check=False)
+
+
+def _unregister() -> None:
+    with contextlib.suppress(OSError):
+        (MOUNT / NAME).write_text("-1")

@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from . import binfmt, debian
 from .processes import RehearsalError, spawn, stop, wait_until
 from .progress import say, step
+from .shared import shared
 
 ENGINE_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "containerd")
 BRIDGE = Path("/sys/class/net/docker0")
@@ -75,14 +77,9 @@ def engine() -> Iterator[Engine]:
         if found:
             say(f"  using the Docker engine at {found.environment.get('DOCKER_HOST', 'its default socket')}")
             stack.enter_context(_left_as_found(chosen))
-        if (
-            not binfmt.is_arm64()
-            and not binfmt.is_registered()
-            and binfmt.can_register()
-            and debian.is_debian()
-        ):
+        if binfmt.is_needed(debian.cache_folder()) and debian.is_debian():
             root = debian.unpacked("qemu", QEMU_PACKAGES, keep="qemu-aarch64")
-            stack.enter_context(binfmt.registered(root / "usr/bin/qemu-aarch64"))
+            stack.enter_context(binfmt.registered(root / "usr/bin/qemu-aarch64", debian.cache_folder()))
         yield chosen
 
 
@@ -160,20 +157,31 @@ def _private_engine() -> Iterator[Engine]:
     own = debian.codename()
     packages = [f"{name}/{debian.SUITE}" for name in ENGINE_PACKAGES] + [f"runc/{own}", f"libseccomp2/{own}"]
     root = debian.unpacked("docker", packages)
-    folder = Path(tempfile.mkdtemp(prefix="arm64-engine-"))
-    had_bridge = BRIDGE.exists()
-    try:
-        with _started(root, folder) as private:
-            try:
-                yield private
-            finally:
-                for container in private.containers():
-                    private.run("container", "rm", "--force", container, check=False)
-    finally:
+    with shared("docker0", debian.cache_folder(), lambda: not BRIDGE.exists(), _delete_bridge):
+        folder = Path(tempfile.mkdtemp(prefix="arm64-engine-"))
+        try:
+            with _started(root, folder) as private:
+                try:
+                    yield private
+                finally:
+                    for container in private.containers():
+                        private.run("container", "rm", "--force", container, check=False)
+        finally:
+            _remove(folder)
+
+
+def _delete_bridge() -> None:
+    if shutil.which("ip"):
+        subprocess.run(["ip", "link", "delete", BRIDGE.name], capture_output=True, check=False)
+
+
+def _remove(folder: Path) -> None:
+    for _ in range(10):
         _unmount_below(folder)
         shutil.rmtree(folder, ignore_errors=True)
-        if not had_bridge and not list(BRIDGE.glob("brif/*")) and shutil.which("ip"):
-            subprocess.run(["ip", "link", "delete", BRIDGE.name], capture_output=True, check=False)
+        if not folder.exists():
+            return
+        time.sleep(0.5)
 
 
 @contextlib.contextmanager
