@@ -38,8 +38,13 @@ def _handlers() -> Iterator[str]:
                 yield text.partition("magic ")[2]
 
 
-def can_register() -> bool:
-    """Whether this process may register a handler."""
+def is_needed(state: Path) -> bool:
+    """Whether a handler is to be registered, or held on to because another rehearsal registered it."""
+    wanted = not is_arm64() and (not is_registered() or (state / f"{NAME}.made").exists())
+    return wanted and _can_register()
+
+
+def _can_register() -> bool:
     return (
         platform.system() == "Linux" and os.geteuid() == 0 and MOUNT.is_dir() and bool(shutil.which("mount"))
     )
