@@ -78,6 +78,10 @@ def test_says_what_where_why_and_where_to_read_on(stubs: Stubs) -> None:
             "registry denies access",
         ),
         (
+            'failed commit on ref "manifest": unexpected status from PUT request to https://x: 403 Forbidden',
+            "registry denies access",
+        ),
+        (
             'ERROR: failed to calculate checksum of ref x::y: "/app.py": not found',
             "a file that the Dockerfile copies is not in the context",
         ),

@@ -41,7 +41,7 @@ FAILURES = {
         dockerfile=f"{apps.DOCKERFILE}COPY nowhere.txt /\n",
     ),
     "push fails": Failure(
-        ("failed (FAILED in phase POST_BUILD)", "403 Forbidden", "hint: "),
+        ("failed (FAILED in phase POST_BUILD)", "403 Forbidden", "hint: the registry denies access"),
         fault={"kind": "Push", "times": 20, "status": 403, "code": "DENIED",
                "message": "requested access to the resource is denied"},
     ),

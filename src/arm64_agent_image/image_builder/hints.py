@@ -66,6 +66,7 @@ _HINTS = (
     (r"S3.*(?:AccessDenied|Access Denied)|(?:AccessDenied|Access Denied).*S3", _ROLE),
     (r"incorrect username or password", _BAD_LOGIN),
     (r"pull access denied|insufficient_scope|no basic auth credentials", _NO_PULL),
+    (r"unexpected status from (?:POST|PATCH|PUT) request.*(?:401 Unauthorized|403 Forbidden)", _DENIED),
     (r"(?:unexpected status|failed to authorize).*(?:401 Unauthorized|403 Forbidden)", _NO_PULL),
     (r"failed to resolve source metadata.*not found", _NO_BASE),
     (r"not authorized to perform: ecr:|(?<![Pp]ermission )denied: ", _DENIED),
