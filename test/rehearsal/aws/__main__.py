@@ -4,10 +4,11 @@ import sys
 
 from ministack.app import main
 
-from . import cloudformation, codebuild, registry, sessions
+from . import cloudformation, codebuild, projects, registry, sessions
 
 cloudformation.install()
 codebuild.install()
+projects.install()
 registry.install()
 sessions.install()
 sys.argv = ["test.rehearsal.aws"]

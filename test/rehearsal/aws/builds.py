@@ -1,0 +1,142 @@
+"""One build from its start to its end: phases, log, time-out, and how it may be ended from outside.
+
+https://docs.aws.amazon.com/codebuild/latest/APIReference/API_BuildPhase.html
+https://docs.aws.amazon.com/codebuild/latest/userguide/view-build-details-phases.html
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import codebuild as service
+
+from . import buildspec, sessions
+from .build_host import BuildError, BuildHost
+from .folder import fault, record
+
+Build = dict[str, Any]
+_hosts: dict[str, BuildHost] = {}
+
+
+def end(build: Build, status: str) -> None:
+    """End a running build's commands; it gets this status once its host has gone."""
+    build["stopRequested"] = status
+    host = _hosts.get(build["id"])
+    if host:
+        host.end()
+
+
+def run(build: Build, project: dict[str, Any]) -> None:
+    """Run the build of a project; its record says at every moment how far it is."""
+    log = service._log_sink(build)
+
+    def emit(line: str) -> None:
+        log(line)
+        record("log", id=build["id"], line=line)
+
+    try:
+        status = _planned_end(build) or _build(build, project, emit)
+    except BuildError as error:
+        _phase(build, error.phase, "FAILED", error.code, str(error))
+        status = "FAILED"
+    except Exception as error:
+        _phase(build, build["currentPhase"], "FAULT", "INTERNAL_ERROR", repr(error))
+        status = "FAULT"
+    now = time.time()
+    build.update(buildStatus=status, buildComplete=True, currentPhase="COMPLETED", endTime=now)
+    build["phases"].append({"phaseType": "COMPLETED", "startTime": now})
+    record("build", id=build["id"], project=project["name"], status=status, seconds=now - build["startTime"])
+
+
+def _planned_end(build: Build) -> str | None:
+    planned = fault("Build", project=build["projectName"])
+    if planned is None:
+        return None
+    _phase(build, planned["phase"], planned["status"], planned.get("code", ""), planned.get("message", ""))
+    return str(planned["status"])
+
+
+def _build(build: Build, project: dict[str, Any], emit: Any) -> str:
+    if not sessions.trusts(project["serviceRole"], "codebuild.amazonaws.com"):
+        message = f"CodeBuild is not authorized to perform: sts:AssumeRole on {project['serviceRole']}"
+        raise BuildError("SUBMITTED", "ACCESS_DENIED", message)
+    _phase(build, "QUEUED", "SUCCEEDED")
+    _phase(build, "PROVISIONING", "SUCCEEDED")
+    host = BuildHost(
+        credentials=sessions.assume(project["serviceRole"], f"AWSCodeBuild-{build['id'].split(':')[1]}"),
+        region=get_region(),
+        variables=build["environment"]["environmentVariables"],
+        codebuild={
+            "CODEBUILD_BUILD_ID": build["id"],
+            "CODEBUILD_BUILD_ARN": build["arn"],
+            "CODEBUILD_BUILD_NUMBER": str(build["buildNumber"]),
+            "CODEBUILD_INITIATOR": build["initiator"],
+            "CODEBUILD_BUILD_IMAGE": build["environment"].get("image", ""),
+            "CODEBUILD_LOG_PATH": build["logs"]["streamName"],
+            "CODEBUILD_BUILD_SUCCEEDING": "1",
+            "CODEBUILD_ACCOUNT": get_account_id(),
+        },
+        emit=emit,
+    )
+    _hosts[build["id"]] = host
+    planned = fault("Timeout", project=project["name"])
+    seconds = planned["seconds"] if planned else build["timeoutInMinutes"] * 60
+    timer = threading.Timer(seconds, end, (build, "TIMED_OUT"))
+    timer.daemon = True
+    timer.start()
+    try:
+        return _run_phases(build, host, emit)
+    finally:
+        timer.cancel()
+        _hosts.pop(build["id"], None)
+        host.close()
+
+
+def _run_phases(build: Build, host: BuildHost, emit: Any) -> str:
+    if build["source"].get("type") == "S3":
+        host.download(build["source"]["location"])
+    else:
+        host.source.mkdir()
+    _phase(build, "DOWNLOAD_SOURCE", "SUCCEEDED")
+    spec = build["source"]["buildspec"]
+    environment, failed = host.environment(spec), False
+
+    def execute(command: str) -> int:
+        return host.execute(command, {**environment, "CODEBUILD_BUILD_SUCCEEDING": "0" if failed else "1"})
+
+    for outcome in buildspec.run(buildspec.phases(spec), execute, lambda name: _begin(build, name)):
+        ended = build.get("stopRequested")
+        if ended:
+            _phase(build, outcome.phase, ended)
+            return str(ended)
+        if outcome.succeeded:
+            _phase(build, outcome.phase, "SUCCEEDED")
+        else:
+            failed = True
+            message = (
+                f"Error while executing command: {outcome.command}. Reason: exit status {outcome.exit_status}"
+            )
+            emit(f"[Container] Phase complete: {outcome.phase} State: FAILED")
+            emit(f"[Container] Phase context status code: COMMAND_EXECUTION_ERROR Message: {message}")
+            _phase(build, outcome.phase, "FAILED", "COMMAND_EXECUTION_ERROR", message)
+    _phase(build, "FINALIZING", "SUCCEEDED")
+    return "FAILED" if failed else "SUCCEEDED"
+
+
+def _begin(build: Build, phase: str) -> None:
+    build["currentPhase"] = phase
+    record("phase", id=build["id"], phase=phase)
+
+
+def _phase(build: Build, phase: str, status: str, code: str = "", message: str = "") -> None:
+    now = time.time()
+    started = build["phases"][-1].get("endTime", now)
+    contexts = [{"statusCode": code, "message": message}] if code or message else []
+    build["phases"].append(
+        {"phaseType": phase, "phaseStatus": status, "startTime": started, "endTime": now,
+         "durationInSeconds": int(now - started), "contexts": contexts}
+    )  # fmt: skip
+    build["currentPhase"] = phase
