@@ -1,15 +1,15 @@
-"""arm64 base images made of Debian packages: nothing is pulled from anywhere."""
+"""The base images of the agents; on Debian they are made of its packages, and nothing is pulled."""
 
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import debian
 from .engine import Engine
-from .processes import RehearsalError
 
 BUSYBOX = "busybox-static"
 PYTHON = (
@@ -27,53 +27,60 @@ LEFT_OUT = (
     "usr/lib/aarch64-linux-gnu/gconv/",
     "var/",
 )
-MACHINE_FIELD, NOBODYS_MACHINE = 18, 0x09
+ENVIRONMENT = "ENV PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin PYTHONUNBUFFERED=1"
+PUBLIC = "public.ecr.aws/docker/library"
+ELF_OF_NOBODY = struct.pack("<4sBBBB8xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 0, 2, 9, 1, *[0] * 4, 64, *[0] * 5)
 
 
-def build(engine: Engine, folder: Path, name: str, python: bool, platform: str = "linux/arm64") -> None:
-    """Build a base image under this name.
+def python(engine: Engine, folder: Path, name: str) -> None:
+    """An arm64 image with Python: made of Debian's packages on Debian, the public one elsewhere."""
+    _arm64(engine, folder, name, f"{BUSYBOX} {PYTHON}", f"{PUBLIC}/python:3.13-slim")
 
-    For another platform than linux/arm64 its programs are of a machine that neither this host nor QEMU runs,
-    as an ARM host does not run amd64 programs.
-    """
+
+def busybox(engine: Engine, folder: Path, name: str) -> None:
+    """A small arm64 image with a shell."""
+    _arm64(engine, folder, name, BUSYBOX, f"{PUBLIC}/busybox:1")
+
+
+def amd64(engine: Engine, folder: Path, name: str) -> None:
+    """An image for linux/amd64 whose shell no machine here runs, as an ARM host runs no amd64 programs."""
+    context = _context(folder, name)
+    (context / "sh").write_bytes(ELF_OF_NOBODY)
+    (context / "sh").chmod(0o755)
+    (context / "Dockerfile").write_text(f"FROM scratch\nCOPY sh /bin/sh\n{ENVIRONMENT}\n")
+    _build(engine, context, name, "linux/amd64")
+
+
+def _arm64(engine: Engine, folder: Path, name: str, packages: str, public: str) -> None:
     if not debian.is_debian():
-        raise RehearsalError(
-            "the arm64 base images are made of Debian packages, which this system cannot unpack"
-        )
-    names = f"{BUSYBOX} {PYTHON}" if python else BUSYBOX
-    packages = [f"{package}:arm64/{debian.SUITE}" for package in names.split()]
-    root = debian.unpacked("python-arm64" if python else "busybox-arm64", packages)
+        engine.run("pull", "--quiet", "--platform=linux/arm64", public)
+        engine.run("tag", public, name)
+        return
+    kind = "python-arm64" if "python" in packages else "busybox-arm64"
+    root = debian.unpacked(kind, [f"{package}:arm64/{debian.SUITE}" for package in packages.split()])
+    context = _context(folder, name)
+    _archive(root, context / "root.tar", ["python3", "python"] if "python" in packages else [])
+    (context / "Dockerfile").write_text(f'FROM scratch\nADD root.tar /\n{ENVIRONMENT}\nCMD ["sh"]\n')
+    _build(engine, context, name, "linux/arm64")
+
+
+def _context(folder: Path, name: str) -> Path:
     context = folder / name.replace("/", "_").replace(":", "_")
     context.mkdir()
-    _archive(root, context / "root.tar", ["python3", "python"] if python else [], platform != "linux/arm64")
-    (context / "Dockerfile").write_text(
-        "FROM scratch\nADD root.tar /\n"
-        'ENV PATH=/usr/local/bin:/usr/bin:/usr/sbin PYTHONUNBUFFERED=1\nCMD ["sh"]\n'
-    )
-    engine.run(
-        "buildx",
-        "build",
-        "--quiet",
-        "--provenance=false",
-        "--platform",
-        platform,
-        "--tag",
-        name,
-        "--load",
-        str(context),
-    )
+    return context
 
 
-def _archive(root: Path, target: Path, pythons: Sequence[str], foreign: bool) -> None:
+def _build(engine: Engine, context: Path, name: str, platform: str) -> None:
+    options = ("--quiet", "--load", "--provenance=false", f"--platform={platform}", f"--tag={name}")
+    engine.run("buildx", "build", *options, str(context))
+
+
+def _archive(root: Path, target: Path, pythons: Sequence[str]) -> None:
     with tarfile.open(target, "w") as archive:
         for path in sorted(root.rglob("*")):
             relative = str(path.relative_to(root))
             if not f"{relative}/".startswith(LEFT_OUT):
                 archive.add(path, relative, recursive=False, filter=_as_root)
-        if foreign:
-            program = bytearray((root / "usr/bin/busybox").read_bytes())
-            program[MACHINE_FIELD] = NOBODYS_MACHINE
-            _file(archive, "usr/bin/busybox", bytes(program), 0o755)
         for applet in APPLETS.split():
             _link(archive, f"usr/bin/{applet}", "busybox")
         for python in pythons:
@@ -103,7 +110,7 @@ def _folder(archive: tarfile.TarFile, name: str) -> None:
     archive.addfile(entry)
 
 
-def _file(archive: tarfile.TarFile, name: str, content: bytes, mode: int = 0o644) -> None:
+def _file(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(content), mode
+    entry.size = len(content)
     archive.addfile(entry, io.BytesIO(content))

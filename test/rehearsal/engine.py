@@ -33,6 +33,11 @@ class Engine:
     plugins: Sequence[str]
     environment: Mapping[str, str]
 
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether the engine is reached by a socket of this machine."""
+        return self.environment.get("DOCKER_HOST", "unix://").startswith("unix://")
+
     def run(self, *arguments: str, check: bool = True) -> str:
         """Run the docker command line and return what it printed."""
         result = subprocess.run(
@@ -96,6 +101,11 @@ def missing() -> str | None:
     found = _existing()
     if found and not found.run("buildx", "version", check=False):
         return f"the Docker engine is there, but `{found.docker} buildx version` fails: install docker-buildx"
+    if found and (platform.system() != "Linux" or not found.is_on_this_machine):
+        return (
+            "the rehearsal needs a Docker engine on this machine's own Linux, because its registry listens on"
+            " 127.0.0.1; this one runs in a virtual machine or on another host"
+        )
     if found:
         return None
     if platform.system() != "Linux" or not debian.is_debian():

@@ -57,17 +57,17 @@ def rehearsal() -> Iterator[Rehearsal]:
 
 def serve_base_images(docker: Engine, cloud: Account) -> None:
     """Put the base images that the Dockerfiles name into the account's registry."""
-    wanted = (
-        (PYTHON_BASE, True, "linux/arm64"),
-        (BUSYBOX_BASE, False, "linux/arm64"),
-        (AMD64_BASE, False, "linux/amd64"),
-    )
-    with step("serving arm64 base images"):
-        for uri, python, platform in wanted:
+    makers = {
+        PYTHON_BASE: base_images.python,
+        BUSYBOX_BASE: base_images.busybox,
+        AMD64_BASE: base_images.amd64,
+    }
+    with step("serving base images"):
+        for uri, make in makers.items():
             name = uri.partition("/")[2]
             cloud.client("ecr").create_repository(repositoryName=name.partition(":")[0])
             local = f"{cloud.registry}/{name}"
-            base_images.build(docker, cloud.folder, local, python, platform)
+            make(docker, cloud.folder, local)
             docker.run("push", "--quiet", local)
     _put_index(cloud)
 
