@@ -180,7 +180,8 @@ def test_a_pipeline_needs_no_docker(synthesized: Synthesis) -> None:
 def test_the_workflow_deploys_on_x86_with_every_action_pinned() -> None:
     workflow = (EXAMPLES / "pipelines/github-actions.yml").read_text()
     assert "runs-on: ubuntu-latest" in workflow
-    assert "docker" not in workflow.lower()
+    steps = [line for line in workflow.splitlines() if not line.startswith("#")]
+    assert not [line for line in steps if "docker" in line.lower()]
     used = re.findall(r"uses: (\S+)", workflow)
     assert used
     assert all(re.search(r"@[0-9a-f]{40}$", action) for action in used)
