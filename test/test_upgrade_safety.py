@@ -1,13 +1,15 @@
 """What must stay as it is for ever: a deployed stack keeps its resources when the library is upgraded."""
 
+import json
 from pathlib import Path
 
 from aws_cdk import App, Stack
 from aws_cdk import aws_ec2 as ec2
 
 from arm64_agent_image import ImageBuild
-from test.synth import IMAGE, new_image, new_runtime, synthesize
+from test.synth import IMAGE, new_app, new_image, new_runtime, synthesize
 
+ROOT = Path(__file__).parents[1]
 CUSTOM_RESOURCE_TYPE = "Custom::Arm64AgentImage"
 ATTRIBUTE = "RepositoryUri"
 IMAGE_RESOURCES = {
@@ -71,3 +73,14 @@ def test_the_name_of_the_repository_keeps_its_form(app: App, stack: Stack, agent
     literal, stack_id = name["Fn::Join"][1]
     assert literal == "agent-image-41d28352-"
     assert "AWS::StackId" in str(stack_id)
+
+
+def test_feature_flags_that_the_cdk_recommends_change_no_logical_id(tmp_path: Path, agent: Path) -> None:
+    flags = json.loads((ROOT / "node_modules/aws-cdk-lib/recommended-feature-flags.json").read_text())
+    logical_ids = []
+    for name, context in (("flags", flags), ("none", {})):
+        app = new_app(tmp_path / name, context)
+        stack = Stack(app, "Agent")
+        new_runtime(stack, new_image(stack, agent))
+        logical_ids.append([resource.logical_id for resource in synthesize(app).only.resources])
+    assert logical_ids[0] == logical_ids[1]
