@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from aws_cdk import App, CfnParameter, CfnResource, Stack
 from aws_cdk import aws_ecr as ecr
-from cdklabs import deploy_time_build
 
 from arm64_agent_image import Arm64AgentRuntimeArtifact
 from test.synth import POLICY, REPOSITORY, ROLE, RUNTIME, canonical, new_runtime, synthesize
@@ -77,6 +76,7 @@ def test_the_runtime_waits_for_what_the_image_depends_on(
 def test_an_image_of_deploy_time_build_gets_the_edge_that_it_lacks(
     app: App, stack: Stack, agent: Path
 ) -> None:
+    deploy_time_build = pytest.importorskip("cdklabs.deploy_time_build", reason="needs a newer CDK")
     build = deploy_time_build.ContainerImageBuild(stack, "Build", directory=str(agent), tag="v1")
     image = prebuilt(stack, "Image", repository=build.repository, tag="v1", dependencies=[build])
     image.bind_runtime(new_runtime(stack, image))
