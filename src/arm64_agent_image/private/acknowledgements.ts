@@ -1,10 +1,15 @@
-import { CfnResource, Stack, Validations } from 'aws-cdk-lib';
+import * as cdk from 'aws-cdk-lib';
+import { CfnResource, Stack } from 'aws-cdk-lib';
 import { CfnPolicy } from 'aws-cdk-lib/aws-iam';
 import { IConstruct } from 'constructs';
 
 interface Acknowledgement {
   readonly rules: string[];
   readonly reason: string;
+}
+
+interface Validations {
+  of(scope: IConstruct): { acknowledge(...rules: { id: string; reason: string }[]): void };
 }
 
 const ACKNOWLEDGEMENTS: Record<string, Acknowledgement[]> = {
@@ -52,7 +57,7 @@ export function acknowledgeRules(scope: IConstruct): void {
     const cfnLint = rules.filter(({ id }) => /^W\d+$/.test(id));
 
     if (nag.length > 0) {
-      Validations.of(resource).acknowledge(...nag.flatMap(({ id, reason }) => (
+      validations()?.of(resource).acknowledge(...nag.flatMap(({ id, reason }) => (
         id === 'AwsSolutions-IAM5' ? wildcardFindings(resource).map((finding) => ({ id: finding, reason })) : [{ id, reason }])));
       resource.addMetadata('cdk_nag', { rules_to_suppress: nag });
     }
@@ -63,6 +68,11 @@ export function acknowledgeRules(scope: IConstruct): void {
       resource.addMetadata('cfn-lint', { config: { ignore_checks: cfnLint.map(({ id }) => id) } });
     }
   }
+}
+
+/** The CDK's record of acknowledged rules, which its older versions do not have. */
+function validations(): Validations | undefined {
+  return (cdk as { Validations?: Validations }).Validations;
 }
 
 /** How cdk-nag names, one by one, the resources of a policy that have wildcards. */
