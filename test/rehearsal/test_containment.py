@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,11 +107,11 @@ def test_an_agent_container_is_published_on_127_0_0_1_and_removed(stage: Rehears
     assert stage.engine.containers() == before
 
 
-def marks() -> dict[str, object]:
+def marks(temporary: Path) -> dict[str, object]:
     """What a run could leave on this machine."""
     return {
-        "folders": sorted(p.name for p in Path("/tmp").glob("arm64-*")),
-        "mounts": [m for m in Path("/proc/mounts").read_text().splitlines() if "arm64-engine" in m],
+        "folders": sorted(temporary.iterdir()),
+        "mounts": [m for m in Path("/proc/mounts").read_text().splitlines() if str(temporary) in m],
         "bridge": Path("/sys/class/net/docker0").exists(),
         "binfmt": binfmt.is_registered(),
         "apt": sorted((p.name, p.stat().st_mtime) for p in Path("/etc/apt").rglob("*")),
@@ -122,14 +123,19 @@ def test_everything_is_stopped_after(number: signal.Signals, tmp_path: Path) -> 
     skip_unless_linux()
     if engine.missing():
         pytest.skip(str(engine.missing()))
-    before = marks()
+    temporary = Path(tempfile.mkdtemp(prefix="a-"))
+    before = marks(temporary)
     log = tmp_path / "demo.log"
     with log.open("wb") as output:
         demo = subprocess.Popen(
             [sys.executable, "-m", "test.rehearsal", "--mode", "codebuild"],
-            cwd=PROJECT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
-    deadline = time.monotonic() + 120
+            cwd=PROJECT,
+            env={**os.environ, "TMPDIR": str(temporary)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 300
     while b"phase BUILD" not in log.read_bytes():
         assert demo.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
@@ -137,7 +143,8 @@ def test_everything_is_stopped_after(number: signal.Signals, tmp_path: Path) -> 
     started = family(demo.pid)
     assert len(started) > 3
     demo.send_signal(number)
-    assert demo.wait(60) == 130, log.read_text()
+    assert demo.wait(120) == 130, log.read_text()
     survivors = {pid: line for pid, line in processes().items() if pid in started}
     assert survivors == {}
-    assert marks() == before
+    assert marks(temporary) == before
+    temporary.rmdir()
