@@ -1,15 +1,10 @@
-import * as cdk from 'aws-cdk-lib';
-import { CfnResource, Stack } from 'aws-cdk-lib';
+import { CfnResource, Stack, Validations } from 'aws-cdk-lib';
 import { CfnPolicy } from 'aws-cdk-lib/aws-iam';
 import { IConstruct } from 'constructs';
 
 interface Acknowledgement {
   readonly rules: string[];
   readonly reason: string;
-}
-
-interface Validations {
-  of(scope: IConstruct): { acknowledge(...rules: { id: string; reason: string }[]): void };
 }
 
 const ACKNOWLEDGEMENTS: Record<string, Acknowledgement[]> = {
@@ -57,8 +52,9 @@ export function acknowledgeRules(scope: IConstruct): void {
     const cfnLint = rules.filter(({ id }) => /^W\d+$/.test(id));
 
     if (nag.length > 0) {
-      validations()?.of(resource).acknowledge(...nag.flatMap(({ id, reason }) => (
-        id === 'AwsSolutions-IAM5' ? wildcardFindings(resource).map((finding) => ({ id: finding, reason })) : [{ id, reason }])));
+      nag.flatMap(({ id, reason }) => (
+        id === 'AwsSolutions-IAM5' ? wildcardFindings(resource).map((finding) => ({ id: finding, reason })) : [{ id, reason }]))
+        .forEach((rule) => acknowledge(resource, rule));
       resource.addMetadata('cdk_nag', { rules_to_suppress: nag });
     }
     if (checkov.length > 0) {
@@ -70,9 +66,13 @@ export function acknowledgeRules(scope: IConstruct): void {
   }
 }
 
-/** The CDK's record of acknowledged rules, which its older versions do not have. */
-function validations(): Validations | undefined {
-  return (cdk as { Validations?: Validations }).Validations;
+/** Older versions of the CDK refuse ids that name pseudo parameters; there the metadata `cdk_nag` must do. */
+function acknowledge(resource: CfnResource, rule: { id: string; reason: string }): void {
+  try {
+    Validations.of(resource).acknowledge(rule);
+  } catch {
+    return;
+  }
 }
 
 /** How cdk-nag names, one by one, the resources of a policy that have wildcards. */
