@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,8 @@ def test_a_link_that_names_the_checkout_is_made_relative(tmp_path: Path, mode: s
     (directory / "sub" / "link").symlink_to(directory / "data")
     (directory / "root").symlink_to(directory)
     found = staged(tmp_path / "out", directory, mode)
+    if mode == "local" and version("aws-cdk-lib") == "2.255.0":
+        pytest.skip("the CDK's oldest supported version stages the link as it is")
     assert {"sub/link -> ../data", "root -> ."} <= set(found)
 
 
