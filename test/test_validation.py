@@ -138,8 +138,8 @@ CASES: dict[str, tuple[Props, str, str]] = {
         "move long values into files of 'directory'",
     ),
     "a local directory as build context": (
-        lambda _: {"build_contexts": {"shared": "../shared"}},
-        "'buildContexts.shared' must be an image, a URL or a Git repository, got '../shared'",
+        lambda _: {"build_contexts": {"shared": "../common"}},
+        "'buildContexts.shared' must be an image, a URL or a Git repository, got '../common'",
         "move it into 'directory'",
     ),
     "a time-out that is too short": (
@@ -302,7 +302,7 @@ def test_build_contexts_that_any_machine_can_reach_are_accepted(
 
 
 @pytest.mark.parametrize(
-    "context", ["../shared", "/opt/shared", ".", "oci-layout://images", "target:base", ""]
+    "context", ["../common", "/opt/shared", ".", "oci-layout://images", "target:base", ""]
 )
 @pytest.mark.parametrize("build", BUILDS, ids=["local", "codebuild"])
 def test_fails_when_a_build_context_is_on_this_machine(
