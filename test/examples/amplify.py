@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from test.synth import Assembly, Template, assert_nested_stacks_fit, references, resolves
+from test.synth import Assembly, Template, read_assembly
 from tools.hosts import environment
 
 ROOT = Path(__file__).parents[2]
@@ -128,26 +128,13 @@ def synthesize(deployment: Deployment, output: Path) -> Backend:
         check=False,
     )
     assert process.returncode == 0, process.stdout
-    return Backend(read(output), process.stdout)
+    return Backend(read_assembly(output), process.stdout)
 
 
 def esbuild() -> Path:
     """The binary of this machine, which a host of another architecture would look for in vain."""
     (binary,) = INSTALLED.glob("node_modules/@esbuild/*/bin/esbuild")
     return binary
-
-
-def read(directory: Path) -> Assembly:
-    """A synthesized app; fails if a reference in it leads nowhere."""
-    templates = {
-        path.name.removesuffix(".json").removesuffix(".template"): Template(json.loads(path.read_text()))
-        for path in sorted(directory.glob("*.template.json"))
-    }
-    for name, template in templates.items():
-        nowhere = [found for found in references(template.body) if not resolves(found, template, set())]
-        assert not nowhere, f"{name} has references that lead nowhere: {nowhere}"
-        assert_nested_stacks_fit(template, templates)
-    return Assembly(directory, templates)
 
 
 def type_check() -> subprocess.CompletedProcess[str]:
