@@ -62,7 +62,7 @@ class Machine:
         log, failed = "", None
         if mode == "one process":
             everything = [c for phase in spec["phases"].values() for c in phase["commands"]]
-            code, log = self._bash(_until_failure(everything))
+            code, log = self._bash(until_failure(everything))
             failed = "some" if code else None
         else:
             for name, phase in spec["phases"].items():
@@ -78,7 +78,7 @@ class Machine:
         if mode == "errexit per phase":
             return self._bash("set -e\n" + "\n".join(commands))
         if mode == "process per phase":
-            return self._bash(_until_failure(commands))
+            return self._bash(until_failure(commands))
         log = ""
         for command in commands:
             code, output = self._bash(command)
@@ -123,6 +123,6 @@ class Machine:
         return [file.read_text() for file in sorted((self.root / "record").glob("*.stdin"))]
 
 
-def _until_failure(commands: list[str]) -> str:
+def until_failure(commands: list[str]) -> str:
     """The commands in one shell, each on its own, up to the first that fails."""
     return "\n".join(f"{{\n{command}\n}}\ncode=$?; [ $code = 0 ] || exit $code" for command in commands)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ BASE = [
     "--file=./Dockerfile",
 ]
 OUTPUT = [f"--tag={IMAGE}", "--output=type=docker"]
+CREATE = ["create", "--pull=never", "--platform=linux/arm64", IMAGE]
 CACHE_FROM = f"--cache-from=type=registry,ref={URI}:cache-{OLD_TAG}"
 CACHE_TO = f"--cache-to=type=registry,ref={URI}:cache-{TAG},mode=max,image-manifest=true,oci-mediatypes=true"
 
@@ -98,6 +100,21 @@ def uncached(**changes: object) -> str:
     return document(LayerCache="false", **changes)  # type: ignore[arg-type]
 
 
+def elf(machine: int) -> bytes:
+    """The beginning of a little-endian ELF program for a machine."""
+    return struct.pack("<4sBBBB8xHHI", b"\x7fELF", 2, 1, 1, 0, 2, machine, 1)
+
+
+def starting(machine: Machine, program: bytes) -> None:
+    """The image that docker builds starts this program."""
+    (machine.root / "agent").write_bytes(program)
+    machine.rules = {
+        "docker?create*": "echo c0ffee",
+        "docker?inspect*.Path*": "echo /app/agent",
+        "docker?cp*": f"tar -C {machine.root} -c agent",
+    }
+
+
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
@@ -109,6 +126,7 @@ def test_builds_for_linux_arm64_and_pushes(mode: Mode, machine: Machine) -> None
     assert result.failed_phase is None
     assert [call for call in result.docker() if call[0] != "login"] == [
         [*BASE, *OUTPUT, "."],
+        CREATE,
         ["push", IMAGE],
     ]
 
@@ -122,6 +140,7 @@ def test_with_a_layer_cache_the_image_is_pushed_before_the_cache(mode: Mode, mac
         ["info", "--format", "{{json .DriverStatus}}"],
         ["buildx", "imagetools", "inspect", "--raw", f"{URI}:cache-{OLD_TAG}"],
         [*BASE, *OUTPUT, CACHE_FROM, "."],
+        CREATE,
         ["push", IMAGE],
         [*BASE, "--output=type=cacheonly", CACHE_TO, "."],
     ]
@@ -437,6 +456,52 @@ def test_post_build_after_a_failed_build_pushes_nothing(machine: Machine) -> Non
     assert result.failed_phase == "post_build"
     assert "there is no image to push" in result.log
     assert result.docker("push") == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("machine_code", "name"), [(0x3E, "x86-64"), (0x03, "x86"), (0x28, "arm32"), (0xF3, "f300")]
+)
+def test_image_whose_program_is_for_another_architecture_is_not_pushed(
+    machine_code: int, name: str, mode: Mode, machine: Machine
+) -> None:
+    starting(machine, elf(machine_code))
+    result = machine.run(uncached(), mode)
+    assert result.failed_phase in ("post_build", "some")
+    assert result.log.endswith(f"/app/agent, which the image starts, is for {name}, not for arm64\n")
+    assert result.docker("rm") == [["rm", "--force", "c0ffee"]]
+    assert result.docker("push") == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (elf(0xB7), "/app/agent, which the image starts, is for arm64"),
+        (b"neither a program nor a script", "notice: what the image starts is not known"),
+        (b"", "notice: what the image starts is not known"),
+    ],
+)
+def test_image_is_pushed_when_its_program_is_for_arm64_or_not_known(
+    program: bytes, said: str, mode: Mode, machine: Machine
+) -> None:
+    starting(machine, program)
+    result = machine.run(uncached(), mode)
+    assert result.failed_phase is None
+    assert said in result.log
+    assert result.docker("push") == [["push", IMAGE]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("failing", ["docker?create*", "docker?inspect*", "docker?cp*", "docker?rm*"])
+def test_check_of_the_program_never_fails_a_build_by_itself(
+    failing: str, mode: Mode, machine: Machine
+) -> None:
+    starting(machine, elf(0xB7))
+    machine.rules[failing] = "exit 1"
+    result = machine.run(uncached(), mode)
+    assert result.failed_phase is None
+    assert result.docker("push") == [["push", IMAGE]]
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from image_builder import properties, report
+from image_builder.buildspec import buildspec
 from image_builder.failure import LIMIT, ImageBuildError, plain, shorten, shorten_start, weight
+from image_builder.place import Place
 
 from test.image_builder.fakes import BUILD_ID, Stubs, build, event, failed_phase
 
@@ -42,6 +44,7 @@ def test_says_what_where_why_and_where_to_read_on(stubs: Stubs) -> None:
     ("line", "advice"),
     [
         ("exec /bin/sh: exec format error", "use base images that have linux/arm64"),
+        ("/bin/sh, which the image starts, is for x86-64, not for arm64", "the image would not start"),
         (
             "ERROR: failed to solve: python:x: no match for platform in manifest: not found",
             "a base image has no linux/arm64",
@@ -116,6 +119,29 @@ def test_hints_at_well_known_causes(line: str, advice: str, stubs: Stubs) -> Non
 )
 def test_does_not_blame_the_registry_for_what_a_run_step_says(line: str, stubs: Stubs) -> None:
     assert "hint" not in message(stubs, line)
+
+
+def test_shows_what_commands_say_and_not_the_commands(stubs: Stubs) -> None:
+    document = buildspec(WANTED, "token", "0" * 64, Place(region="eu-west-1", partition="aws"))
+    log = ["[Container] 2026/11/24 14:52:51.000000 Entering phase BUILD"]
+    for phase in json.loads(document)["phases"].values():
+        for command in phase["commands"]:
+            log += f"[Container] 2026/11/24 14:52:51.000000 Running command {command}".splitlines()
+            log += ["what it says", "fi", "  false"]
+    log += ["[Container] 2026/11/24 14:52:52.000000 Command did not exit successfully x exit status 1", "x"]
+    text = message(stubs, *log, source={"buildspec": document})
+    shown = text.partition("last lines of the build log:\n")[2].splitlines()[:-1]
+    assert shown == ["  what it says", "  fi", "    false"] * 4
+    assert "hint" not in text
+
+
+@pytest.mark.parametrize(
+    "source", [{}, {"buildspec": "version: 0.2"}, {"buildspec": '{"phases": [1]}'}, {"buildspec": "[]"}]
+)
+def test_shows_the_whole_log_of_a_build_with_another_buildspec(source: dict[str, str], stubs: Stubs) -> None:
+    assert "\n  one\n  two\n" in message(
+        stubs, "[Container] Running command one", "one", "two", source=source
+    )
 
 
 def test_hints_at_missing_routes_when_the_build_runs_in_a_vpc(stubs: Stubs) -> None:

@@ -59,6 +59,18 @@ FAILURES = {
         dockerfile=f"{apps.DOCKERFILE}RUN true\n",
         base=AMD64_BASE,
     ),
+    "base image of one platform, of which no step runs anything": Failure(
+        ("failed (FAILED in phase POST_BUILD)", "/bin/sh, which the image starts, is for 0900, not for arm64",
+         "hint: the image would not start: use base images that have linux/arm64"),
+        dockerfile=f'{apps.DOCKERFILE}CMD ["sh"]\n',
+        base=AMD64_BASE,
+    ),
+    "Dockerfile pins amd64, and no step runs anything": Failure(
+        ("/bin/sh, which the image starts, is for 0900, not for arm64",
+         "remove '--platform=...' from the Dockerfile's FROM lines"),
+        dockerfile=f'{PINNED_LATE}CMD ["sh"]\n',
+        base=AMD64_BASE,
+    ),
     "timed out": Failure(
         ("ran out of time (TIMED_OUT in phase BUILD)", "raise 'timeout' (40 at most)"),
         dockerfile=SLOW,

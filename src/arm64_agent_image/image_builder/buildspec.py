@@ -11,7 +11,7 @@ import json
 import posixpath
 from collections.abc import Sequence
 
-from . import layer_cache
+from . import layer_cache, program
 from .checks import InvalidPropertyError
 from .docker_build import DockerBuild
 from .docker_command import docker_arguments
@@ -37,6 +37,7 @@ def buildspec(properties: Properties, token: str, previous_tag: str | None, plac
         ],
         "build": [_build(properties, state, previous_tag)],
         "post_build": [
+            program.check(properties, state),
             _push(properties, state),
             *([layer_cache.write(properties, state)] if properties.layer_cache else []),
             f"rm -rf {state}",

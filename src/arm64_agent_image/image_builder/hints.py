@@ -48,6 +48,7 @@ _DOCKER = "use a 'buildImage' with Docker and buildx in ImageBuild.codeBuild(), 
 
 _HINTS = (
     (r"exec format error", f"a program of another architecture than arm64 was run: {_BASE_IMAGE}"),
+    (r", which the image starts, is for [\w-]+, not for arm64", f"the image would not start: {_BASE_IMAGE}"),
     (r"no match for platform in manifest", f"a base image has no linux/arm64: {_BASE_IMAGE}"),
     (r"no matching manifest for linux/arm64", f"a base image has no linux/arm64: {_BASE_IMAGE}"),
     (r"does not match the specified platform", f"a base image has no linux/arm64: {_BASE_IMAGE}"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -42,7 +43,7 @@ class BuildFailedError(ImageBuildError):
 def build_failed(logs: CloudWatchLogsClient, build: BuildTypeDef, properties: Properties) -> BuildFailedError:
     """The error for a build that has pushed no image."""
     status, (phase, reason) = build.get("buildStatus", ""), _failing_phase(build)
-    lines = _output(_log_lines(logs, build))
+    lines = _output(_log_lines(logs, build), _script(build))
     cause = f"the build of image {properties.image_uri} {_VERDICTS[status]} ({status} in phase {phase})"
     known = hint([*lines, reason], in_vpc=bool(build.get("vpcConfig", {}).get("vpcId")))
     advice = known or _advice(status, phase, properties)
@@ -121,10 +122,26 @@ def _log_lines(logs: CloudWatchLogsClient, build: BuildTypeDef) -> Sequence[str]
     return [line for raw in re.split(r"[\r\n]+", text) if (line := plain(raw))]
 
 
-def _output(lines: Sequence[str]) -> Sequence[str]:
+def _script(build: BuildTypeDef) -> Collection[str]:
+    """The lines of the build's commands, which CodeBuild repeats in the log."""
+    try:
+        phases = json.loads(build["source"]["buildspec"])["phases"].values()
+        commands = [command for phase in phases for command in phase["commands"]]
+        return {plain(line) for command in commands for line in command.splitlines()}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return ()
+
+
+def _output(lines: Sequence[str], script: Collection[str]) -> Sequence[str]:
     """What the failing command said: the lines before CodeBuild repeats the command, without CodeBuild's."""
     ends = [number for number, line in enumerate(lines) if _FORMER_OUTPUT.search(line)]
-    said = [line for line in lines[: ends[-1] if ends else None] if not line.startswith("[Container]")]
+    said, in_command = [], True
+    for line in lines[: ends[-1] if ends else None]:
+        if line.startswith("[Container]"):
+            in_command = True
+        elif not in_command or line not in script:
+            in_command = False
+            said.append(line)
     return said or lines
 
 
