@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aws_cdk import (
+    Annotations,
     App,
     Aws,
     CfnParameter,
@@ -14,6 +15,7 @@ from aws_cdk import (
     RemovalPolicy,
     Stack,
     Tags,
+    assertions,
 )
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ec2 as ec2
@@ -23,6 +25,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_ssm as ssm
+from aws_cdk.cx_api import SynthesisMessage
 
 from arm64_agent_image import Arm64AgentRuntimeArtifact, BuildSecret, ImageBuild, RegistryCredentials
 from test.synth import (
@@ -45,6 +48,10 @@ TAGGED_BY_NOBODY = {POLICY, IMAGE}
 
 def built(stack: Stack, agent: Path, **options: Any) -> Arm64AgentRuntimeArtifact:
     return new_image(stack, agent, image_build=ImageBuild.code_build(**options))
+
+
+def warnings_of(stack: Stack) -> list[SynthesisMessage]:
+    return list(assertions.Annotations.from_stack(stack).find_warning("*", assertions.Match.any_value()))
 
 
 def build_role(template: Template) -> str:
@@ -354,6 +361,33 @@ def test_no_partition_is_written_down(app: App, agent: Path, partition: str) -> 
     assert "arn:aws" not in text
     public = [s for s in template.statements(build_role(template)) if "ecr-public" in canonical(s["Action"])]
     assert bool(public) == (partition in ("aws", "unknown"))
+
+
+@pytest.mark.parametrize("partition", REGIONS)
+def test_warns_where_codebuild_may_have_no_arm_machines(app: App, agent: Path, partition: str) -> None:
+    region = REGIONS[partition]
+    stack = Stack(app, "Agent", env=Environment(account="111122223333", region=region) if region else None)
+    image = built(stack, agent)
+    warnings = warnings_of(stack)
+    assert len(warnings) == (partition in ("aws-cn", "aws-us-gov"))
+    for warning in warnings:
+        assert warning.id == f"/{image.node.path}"
+        said = str(warning.entry.data)
+        assert f"no ARM environment in {region} (partition {partition})" in said
+        assert "use ImageBuild.local() on a machine with Docker, or a prebuilt image" in said
+        assert said.endswith("[ack: arm64-agent-image:armEnvironment]")
+
+
+def test_warning_of_missing_arm_machines_can_be_acknowledged(app: App, agent: Path) -> None:
+    stack = Stack(app, "Agent", env=Environment(region="us-gov-west-1"))
+    Annotations.of(built(stack, agent)).acknowledge_warning("arm64-agent-image:armEnvironment")
+    assert not warnings_of(stack)
+
+
+def test_nothing_is_said_of_arm_machines_when_codebuild_builds_nothing(app: App, agent: Path) -> None:
+    stack = Stack(app, "Agent", env=Environment(region="us-gov-west-1"))
+    new_image(stack, agent, image_build=ImageBuild.local())
+    assert not warnings_of(stack)
 
 
 def test_values_of_the_deployment_may_be_used_where_the_tag_does_not_depend_on_them(

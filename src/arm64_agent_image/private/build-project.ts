@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import { Annotations, Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
 import * as codebuild from 'aws-cdk-lib/aws-codebuild';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -69,6 +69,7 @@ export function buildProject(
     throw failure(scope, `'buildImage' must be an ARM image that can run Docker, got ${buildImage.imageId} of type ${buildImage.type}; `
       + 'use a LinuxArmBuildImage');
   }
+  warnOfOtherPartitions(scope);
   const project = new codebuild.Project(scope, 'Project', {
     description: 'Builds an agent image; started by the deployment of its stack',
     role: role.withoutPolicyUpdates(),
@@ -94,6 +95,26 @@ export function buildProject(
 
 /** Amazon ECR Public exists in the partition aws only. */
 function mayUseEcrPublic(scope: Construct): boolean {
+  return (knownPartition(scope) ?? 'aws') === 'aws';
+}
+
+/**
+ * Says what to use instead where CodeBuild may have no ARM machines: CloudFormation only fails to make the project.
+ *
+ * @see https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-acb.html
+ */
+function warnOfOtherPartitions(scope: Construct): void {
+  const partition = knownPartition(scope);
+  if (partition !== undefined && partition !== 'aws') {
+    Annotations.of(scope).addWarningV2('arm64-agent-image:armEnvironment',
+      `AWS CodeBuild may have no ARM environment in ${Stack.of(scope).region} (partition ${partition}): if the deployment says that `
+      + '\'ARM_CONTAINER\' is not supported there, use ImageBuild.local() on a machine with Docker, '
+      + 'or a prebuilt image with Arm64AgentRuntimeArtifact.fromEcrRepository()');
+  }
+}
+
+/** The partition of the stack's region; undefined when the region is not known before the deployment, or not to the CDK. */
+function knownPartition(scope: Construct): string | undefined {
   const { region } = Stack.of(scope);
-  return Token.isUnresolved(region) || (RegionInfo.get(region).partition ?? 'aws') === 'aws';
+  return Token.isUnresolved(region) ? undefined : RegionInfo.get(region).partition;
 }
