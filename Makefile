@@ -36,7 +36,7 @@ generated: $(done)/compile ## fails when a generated file is stale
 
 pytest: $(done)/bindings $(done)/packages $(done)/checkov ## all Python tests; ARGS="-k name" picks some
 	$(call say,tests)
-	pytest $(ARGS)
+	pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 test-minimum-cdk: $(done)/python ## the tests, on the oldest aws-cdk-lib that is supported
 	$(call say,tests on the minimum CDK)

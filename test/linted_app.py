@@ -5,6 +5,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 import cdk_nag
+from aws_cdk import aws_bedrockagentcore as agentcore
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
@@ -29,13 +30,31 @@ ENVIRONMENT = cdk.Environment(account="123456789012", region="eu-west-1")
 
 def add_image(
     app: cdk.App, stack: str, build: ImageBuild, environment: cdk.Environment | None = None
-) -> None:
-    """A stack of the name, with one image of the example agent."""
+) -> Arm64AgentRuntimeArtifact:
+    """One image of the example agent, in the stack of the name."""
     known = app.node.try_find_child(stack)
     scope = known if isinstance(known, cdk.Stack) else cdk.Stack(app, stack, env=environment or ENVIRONMENT)
-    Arm64AgentRuntimeArtifact(
+    return Arm64AgentRuntimeArtifact(
         scope, f"Image{len(scope.node.children)}", directory=str(AGENT), image_build=build
     )
+
+
+def add_runtime(app: cdk.App, stack: str, image: Arm64AgentRuntimeArtifact) -> None:
+    """A Runtime bound to the image, whose role another app made."""
+    scope = app.node.find_child(stack)
+    runtime = agentcore.CfnRuntime(
+        scope,
+        f"Runtime{len(scope.node.children)}",
+        agent_runtime_name=f"agent_{len(scope.node.children)}",
+        agent_runtime_artifact=agentcore.CfnRuntime.AgentRuntimeArtifactProperty(
+            container_configuration=agentcore.CfnRuntime.ContainerConfigurationProperty(
+                container_uri=image.image_uri
+            )
+        ),
+        network_configuration=agentcore.CfnRuntime.NetworkConfigurationProperty(network_mode="PUBLIC"),
+        role_arn="arn:aws:iam::123456789012:role/agent",
+    )
+    image.bind_runtime(runtime)
 
 
 def build_app(outdir: str) -> cdk.App:
@@ -98,6 +117,23 @@ def build_app(outdir: str) -> cdk.App:
             compute_type=codebuild.ComputeType.LARGE,
         ),
     )
+    add_image(
+        app,
+        "Options",
+        ImageBuild.code_build(
+            build_image=codebuild.LinuxArmBuildImage.AMAZON_LINUX_2_STANDARD_3_0,
+            log_retention=logs.RetentionDays.ONE_YEAR,
+            timeout=cdk.Duration.minutes(20),
+            vpc=vpc,
+            subnet_selection=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+            security_groups=[ec2.SecurityGroup.from_security_group_id(imports, "Group", "sg-12345678")],
+        ),
+    )
+    for mode in (ImageBuild.local(), ImageBuild.code_build()):
+        add_runtime(app, "Runtimes", add_image(app, "Runtimes", mode))
+    stack = cdk.Stack(app, "Prebuilt", env=ENVIRONMENT)
+    prebuilt = Arm64AgentRuntimeArtifact.from_ecr_repository(stack, "Image", repository=base, tag="1")
+    add_runtime(app, "Prebuilt", prebuilt)
     bucket = s3.CfnBucket(cdk.Stack(app, CANARY, env=ENVIRONMENT), "Bucket")
     bucket.add_property_override("NoSuchProperty", "")
     return app

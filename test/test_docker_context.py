@@ -108,7 +108,7 @@ WRONG_IN_THE_CDK = {"spaces around", "dots inside", "a byte order mark", "a lead
 
 
 @both_modes
-@pytest.mark.parametrize("name", IGNORE_FILES.keys() - WRONG_IN_THE_CDK)
+@pytest.mark.parametrize("name", sorted(IGNORE_FILES.keys() - WRONG_IN_THE_CDK))
 def test_what_is_staged_is_what_docker_image_asset_stages(tmp_path: Path, mode: str, name: str) -> None:
     directory = write_files(tmp_path / "agent", {**TREE, ".dockerignore": IGNORE_FILES[name][0]})
     ours = staged(tmp_path / "ours", directory, mode)

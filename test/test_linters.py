@@ -109,7 +109,17 @@ def test_every_suppression_has_a_reason_and_is_in_the_security_page(templates: l
             *metadata.get("checkov", {}).get("skip", []),
         ]
     }
+    ignored = {
+        rule
+        for template in templates
+        for resource in resources(Path(template)).values()
+        for rule in resource.get("Metadata", {})
+        .get("cfn-lint", {})
+        .get("config", {})
+        .get("ignore_checks", [])
+    }
     assert suppressed
+    assert ignored == {"W3005"}
     for rule, reason in suppressed:
         assert f"`{rule}`" in page
         assert reason in page

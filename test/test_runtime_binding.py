@@ -87,6 +87,20 @@ def assert_bound(template: Template, runtime: Resource | None = None) -> None:
         assert image.logical_id in runtime.depends_on
 
 
+@pytest.mark.parametrize(("build", "ignored"), [(LOCAL, ["E1"]), (CODE_BUILD, ["E1", "W3005"])])
+def test_what_the_app_told_linters_about_its_runtime_stays(
+    app: App, stack: Stack, agent: Path, build: ImageBuild, ignored: list[str]
+) -> None:
+    image = new_image(stack, agent, image_build=build)
+    runtime = cfn_runtime(stack, image, ROLE_ARN)
+    runtime.add_metadata("cfn-lint", {"config": {"ignore_checks": ["E1"], "configure_checks": {}}})
+    runtime.add_metadata("checkov", {"skip": []})
+    image.bind_runtime(runtime)
+    (metadata,) = [r.body["Metadata"] for r in synthesize(app)["Agent"].all(RUNTIME)]
+    assert metadata["cfn-lint"] == {"config": {"ignore_checks": ignored, "configure_checks": {}}}
+    assert metadata["checkov"] == {"skip": []}
+
+
 @pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
 @pytest.mark.parametrize("build", [LOCAL, CODE_BUILD], ids=["local", "codebuild"])
 def test_a_runtime_waits_for_the_image_and_may_pull_it(
@@ -114,6 +128,7 @@ def test_binding_changes_the_runtime_and_nothing_else(tmp_path: Path, agent: Pat
     runtime = without.body["Resources"].pop("L1")
     bound.body["Resources"].pop(pulling.logical_id)
     assert bound == without
+    assert bound_runtime.pop("Metadata") == {"cfn-lint": {"config": {"ignore_checks": ["W3005"]}}}
     assert {**runtime, "DependsOn": [bound.only(IMAGE).logical_id, pulling.logical_id]} == bound_runtime
 
 

@@ -7,15 +7,18 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from test.image_builder.fakes import TAG, URI
 from test.image_builder.shell import until_failure
 from test.image_builder.test_buildspec import HOSTILE, TOKEN, elf, uncached
+from test.image_builder.test_fuzz import PASSABLE
 from test.rehearsal import engine
 
 IMAGE = f"{URI}:{TAG}"
@@ -79,15 +82,26 @@ def docker(real_engine: engine.Engine, tmp_path: Path) -> Iterator[Docker]:
     real_engine.run("image", "rm", "--force", IMAGE, check=False)
 
 
-def test_build_arguments_arrive_byte_for_byte(docker: Docker) -> None:
-    arguments = {f"ARG_{n}": value for n, value in enumerate(HOSTILE.values())}
+def labels_of(docker: Docker, arguments: Mapping[str, str]) -> list[str]:
+    """What a Dockerfile that copies every build argument into a label makes of them."""
     labels = "".join(f'ARG {name}\nLABEL {name}="${name}"\n' for name in arguments)
     (docker.source / "Dockerfile").write_text(NOTHING + labels)
     done = docker.build(uncached(buildArgs=arguments))
     assert done.returncode == 0, done.stdout
     image = json.loads(docker.engine.run("image", "inspect", IMAGE))[0]
     assert (image["Os"], image["Architecture"]) == ("linux", "arm64")
-    assert image["Config"]["Labels"] == arguments
+    return [image["Config"]["Labels"][name] for name in arguments]
+
+
+def test_build_arguments_arrive_byte_for_byte(docker: Docker) -> None:
+    arguments = {f"ARG_{n}": value for n, value in enumerate(HOSTILE.values())}
+    assert labels_of(docker, arguments) == list(HOSTILE.values())
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(PASSABLE, min_size=60, max_size=60))
+def test_any_build_arguments_arrive_byte_for_byte(docker: Docker, values: list[str]) -> None:
+    assert labels_of(docker, {f"ARG_{n}": value for n, value in enumerate(values)}) == values
 
 
 @pytest.mark.parametrize(

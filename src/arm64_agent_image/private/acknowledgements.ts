@@ -8,6 +8,9 @@ interface Acknowledgement {
 }
 
 const ACKNOWLEDGEMENTS: Record<string, Acknowledgement[]> = {
+  'AWS::BedrockAgentCore::Runtime': [
+    { rules: ['W3005'], reason: 'The Runtime waits for the image also where no property of it says so' },
+  ],
   'AWS::CodeBuild::Project': [
     { rules: ['AwsSolutions-CB4'], reason: 'The project stores no artifacts that a key could encrypt' },
   ],
@@ -61,7 +64,9 @@ export function acknowledgeRules(scope: IConstruct): void {
       resource.addMetadata('checkov', { skip: checkov.map(({ id, reason }) => ({ id, comment: reason })) });
     }
     if (cfnLint.length > 0) {
-      resource.addMetadata('cfn-lint', { config: { ignore_checks: cfnLint.map(({ id }) => id) } });
+      const { config } = resource.getMetadata('cfn-lint') ?? {};
+      const ignored = new Set([...config?.ignore_checks ?? [], ...cfnLint.map(({ id }) => id)]);
+      resource.addMetadata('cfn-lint', { config: { ...config, ignore_checks: [...ignored] } });
     }
   }
 }

@@ -1,6 +1,7 @@
 import { CfnResource, Stack, Stage, Token, TokenComparison } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct, IConstruct } from 'constructs';
+import { acknowledgeRules } from './acknowledgements';
 import { executionRole } from './execution-role';
 import { Image } from './image';
 import { failure } from './validation';
@@ -20,6 +21,9 @@ export class RuntimeBinding {
       if (!this.bound.has(resource)) {
         this.bound.add(resource);
         resource.node.addDependency(...this.image.dependencies, this.pullPolicy(resource));
+        if (this.image.dependencies.length > 0) {
+          acknowledgeRules(resource);
+        }
       }
     }
   }
@@ -85,6 +89,7 @@ export class RuntimeBinding {
       new iam.PolicyStatement({ actions: ['ecr:GetAuthorizationToken'], resources: ['*'] }),
     );
     executionRole(resource).attachInlinePolicy(policy);
+    acknowledgeRules(policy);
     return policy;
   }
 }
