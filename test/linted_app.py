@@ -41,7 +41,7 @@ def add_image(
 
 def add_runtime(app: cdk.App, stack: str, image: Arm64AgentRuntimeArtifact) -> None:
     """A Runtime bound to the image, whose role another app made."""
-    scope = app.node.find_child(stack)
+    scope = cdk.Stack.of(app.node.find_child(stack))
     runtime = agentcore.CfnRuntime(
         scope,
         f"Runtime{len(scope.node.children)}",
