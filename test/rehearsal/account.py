@@ -18,10 +18,26 @@ from .engine import Engine
 from .processes import answers, free_port, spawn, stop, wait_until
 from .progress import step
 
-ACCOUNT, REGION = "123456789012", "us-east-1"
-REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
+ACCOUNT = "123456789012"
 WAIT_SCALE = "0.2"
 HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Place:
+    """A region of a partition, and the end of the host names there."""
+
+    partition: str = "aws"
+    region: str = "us-east-1"
+    url_suffix: str = "amazonaws.com"
+
+    @property
+    def registry(self) -> str:
+        """The host name of the account's ECR registry."""
+        return f"{ACCOUNT}.dkr.ecr.{self.region}.{self.url_suffix}"
+
+
+HOME = Place()
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,7 @@ class Account:
 
     folder: Path
     port: int
+    place: Place = HOME
 
     @property
     def endpoint(self) -> str:
@@ -47,8 +64,8 @@ class Account:
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": self.place.region,
+            "AWS_DEFAULT_REGION": self.place.region,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -60,7 +77,7 @@ class Account:
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint,
-            region_name=REGION,
+            region_name=self.place.region,
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
@@ -92,9 +109,9 @@ class Account:
 
 
 @contextlib.contextmanager
-def account(folder: Path, engine: Engine, node_modules: Path) -> Iterator[Account]:
+def account(folder: Path, engine: Engine, node_modules: Path, place: Place = HOME) -> Iterator[Account]:
     """An account for the duration of the block."""
-    served = Account(folder, free_port())
+    served = Account(folder, free_port(), place)
     shims = _shims(folder)
     log = folder / "aws.log"
     environment = {
@@ -107,7 +124,7 @@ def account(folder: Path, engine: Engine, node_modules: Path) -> Iterator[Accoun
         "GATEWAY_PORT": str(served.port),
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "MINISTACK_REGION": REGION,
+        "MINISTACK_REGION": place.region,
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "SFN_WAIT_SCALE": WAIT_SCALE,
@@ -116,6 +133,8 @@ def account(folder: Path, engine: Engine, node_modules: Path) -> Iterator[Accoun
         "PYTHONPATH": str(HERE.parents[1]),
         "TMPDIR": str(folder / "tmp"),
         "REHEARSAL_FOLDER": str(folder),
+        "REHEARSAL_PARTITION": place.partition,
+        "REHEARSAL_URL_SUFFIX": place.url_suffix,
         "REHEARSAL_DOCKER": engine.docker,
         "REHEARSAL_DOCKER_CONFIG": f"{engine.environment['DOCKER_CONFIG']}/config.json",
         "REHEARSAL_REGISTRY": served.registry,

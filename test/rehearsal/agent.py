@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
-from .account import REGISTRY, Account
+from .account import Account
 from .engine import Engine
 from .processes import RehearsalError
 
@@ -24,7 +24,7 @@ def running(engine: Engine, account: Account, uri: str) -> Iterator[str]:
 
     :raises RehearsalError: when the engine cannot run it, with the reason.
     """
-    image = uri.replace(REGISTRY, account.registry)
+    image = uri.replace(account.place.registry, account.registry)
     container = engine.run("run", "--detach", "--platform=linux/arm64", "--publish=127.0.0.1::8080", image)
     try:
         address = f"http://{engine.run('port', container, '8080/tcp').splitlines()[0]}"

@@ -11,7 +11,7 @@ from constructs import Construct
 
 from arm64_agent_image import Arm64AgentRuntimeArtifact, ImageBuild
 
-from .account import ACCOUNT, REGION
+from .account import ACCOUNT, HOME, Place
 from .stage import BUSYBOX_BASE
 
 Fill = Callable[[cdk.Stack], None]
@@ -26,11 +26,11 @@ def source(folder: Path, version: str, dockerfile: str = DOCKERFILE) -> Path:
     return folder
 
 
-def synthesize(output: Path, mode: str = "codebuild", **stacks: Fill) -> Path:
+def synthesize(output: Path, mode: str = "codebuild", place: Place = HOME, /, **stacks: Fill) -> Path:
     """Write the assembly of an app with these stacks, as on a host whose builds are of this mode."""
     app = cdk.App(outdir=str(output), analytics_reporting=False, context={"arm64-agent-image:build": mode})
     for name, fill in stacks.items():
-        fill(cdk.Stack(app, name, env=cdk.Environment(account=ACCOUNT, region=REGION)))
+        fill(cdk.Stack(app, name, env=cdk.Environment(account=ACCOUNT, region=place.region)))
     app.synth()
     return output
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .account import ACCOUNT, REGION, Account
+from .account import ACCOUNT, Account
 from .engine import Engine
 from .processes import RehearsalError
 
@@ -55,7 +55,7 @@ class Cdk:
             "CDK_DISABLE_CLI_TELEMETRY": "1",
             "CDK_DISABLE_VERSION_CHECK": "1",
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
-            "CDK_DEFAULT_REGION": REGION,
+            "CDK_DEFAULT_REGION": self.account.place.region,
             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
             "REHEARSAL_DOCKER": self.engine.docker,
             "REHEARSAL_REGISTRY": self.account.registry,
@@ -89,7 +89,7 @@ class Cdk:
 
     def bootstrap(self) -> Outcome:
         """`cdk bootstrap` of the account."""
-        return self.run("bootstrap", f"aws://{ACCOUNT}/{REGION}", cwd=self.folder)
+        return self.run("bootstrap", f"aws://{ACCOUNT}/{self.account.place.region}", cwd=self.folder)
 
     def deploy(self, assembly: Path, *arguments: str, stacks: Sequence[str] = ("--all",)) -> Outcome:
         """`cdk deploy` of a synthesized app."""

@@ -7,21 +7,23 @@ import json
 import shutil
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import base_images, cdk, lambda_runtime
-from .account import REGISTRY, Account, account
+from .account import HOME, Account, Place, account
 from .engine import Engine, engine
 from .processes import RehearsalError, sigterm_as_interrupt
 from .progress import step
 
 PROJECT = Path(__file__).resolve().parents[2]
-PYTHON_BASE = f"{REGISTRY}/base/python:3.13-slim"
-BUSYBOX_BASE = f"{REGISTRY}/base/busybox:1"
-AMD64_BASE = f"{REGISTRY}/base/amd64:1"
-AMD64_INDEX = f"{REGISTRY}/base/amd64:index"
+PYTHON, BUSYBOX, AMD64 = "base/python:3.13-slim", "base/busybox:1", "base/amd64:1"
+MAKERS = {PYTHON: base_images.python, BUSYBOX: base_images.busybox, AMD64: base_images.amd64}
+PYTHON_BASE = f"{HOME.registry}/{PYTHON}"
+BUSYBOX_BASE = f"{HOME.registry}/{BUSYBOX}"
+AMD64_BASE = f"{HOME.registry}/{AMD64}"
+AMD64_INDEX = f"{HOME.registry}/base/amd64:index"
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 
@@ -39,14 +41,22 @@ class Rehearsal:
 @contextlib.contextmanager
 def rehearsal() -> Iterator[Rehearsal]:
     """Start everything, and stop everything at the end, after an interrupt too."""
+    with sigterm_as_interrupt(), engine() as docker, deployable(docker) as running:
+        _put_index(running.account)
+        yield running
+
+
+@contextlib.contextmanager
+def deployable(docker: Engine, place: Place = HOME, images: Iterable[str] = MAKERS) -> Iterator[Rehearsal]:
+    """A bootstrapped account with these base images, for an engine that runs already."""
     program = cdk.program(PROJECT / "node_modules")
     with contextlib.ExitStack() as stack:
-        stack.enter_context(sigterm_as_interrupt())
         folder = Path(tempfile.mkdtemp(prefix="arm64-rehearsal-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        docker = stack.enter_context(engine())
-        cloud = stack.enter_context(account(folder, docker, lambda_runtime.node_modules()))
-        serve_base_images(docker, cloud)
+        cloud = stack.enter_context(account(folder, docker, lambda_runtime.node_modules(), place))
+        with step("serving base images"):
+            for name in images:
+                _serve(docker, cloud, name)
         tool = cdk.Cdk(program, cloud, docker, folder)
         with step("cdk bootstrap"):
             outcome = tool.bootstrap()
@@ -55,21 +65,12 @@ def rehearsal() -> Iterator[Rehearsal]:
         yield Rehearsal(folder, docker, cloud, tool)
 
 
-def serve_base_images(docker: Engine, cloud: Account) -> None:
-    """Put the base images that the Dockerfiles name into the account's registry."""
-    makers = {
-        PYTHON_BASE: base_images.python,
-        BUSYBOX_BASE: base_images.busybox,
-        AMD64_BASE: base_images.amd64,
-    }
-    with step("serving base images"):
-        for uri, make in makers.items():
-            name = uri.partition("/")[2]
-            cloud.client("ecr").create_repository(repositoryName=name.partition(":")[0])
-            local = f"{cloud.registry}/{name}"
-            make(docker, cloud.folder, local)
-            docker.run("push", "--quiet", local)
-    _put_index(cloud)
+def _serve(docker: Engine, cloud: Account, name: str) -> None:
+    """Put a base image that Dockerfiles name into the account's registry."""
+    cloud.client("ecr").create_repository(repositoryName=name.partition(":")[0])
+    local = f"{cloud.registry}/{name}"
+    MAKERS[name](docker, cloud.folder, local)
+    docker.run("push", "--quiet", local)
 
 
 def _put_index(cloud: Account) -> None:

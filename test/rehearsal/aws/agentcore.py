@@ -19,10 +19,11 @@ from ministack.services import cloudcontrol, ecr
 
 from . import sessions
 from .folder import fault, record
+from .partition import PARTITION, URL_SUFFIX
 
 TYPE = "AWS::BedrockAgentCore::Runtime"
 CONTAINER_URI = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?/"
+    r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\." + re.escape(URL_SUFFIX) + r"/"
     r"(?P<name>(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127})|@(?P<digest>sha256:[0-9a-f]{64}))"
 )
@@ -67,7 +68,7 @@ def check(uri: str, role_arn: str) -> None:
             f"Role validation failed for '{role_arn}'. Please verify that the role exists and its trust"
             " policy allows assumption by this service"
         )
-    repository = f"arn:aws:ecr:{match['region']}:{match['account']}:repository/{match['name']}"
+    repository = f"arn:{PARTITION}:ecr:{match['region']}:{match['account']}:repository/{match['name']}"
     for action, resource in [("ecr:GetAuthorizationToken", "*"), *((action, repository) for action in PULL)]:
         if not sessions.allows(role_arn, action, resource):
             raise RefusedError(
@@ -198,7 +199,7 @@ def _update_resource(request: dict[str, Any]) -> Any:
         return cloudcontrol.error_response_json(
             "ResourceNotFoundException", f"Runtime {identifier} was not found", 400
         )
-    old, patch = _properties[identifier], request["PatchDocument"].replace(".127.0.0.1/", ".amazonaws.com/")
+    old, patch = _properties[identifier], request["PatchDocument"].replace(".127.0.0.1/", f".{URL_SUFFIX}/")
     new = cloudcontrol._apply_json_patch(json.loads(json.dumps(old)), json.loads(patch))
     status, message = "SUCCESS", None
     try:

@@ -10,6 +10,8 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam, sts
 
+from .partition import PARTITION
+
 _pin_origin = app.pin_request_origin
 _extract = iam_actions.extract_resource_arn
 
@@ -41,7 +43,7 @@ def _resource_arn(service: str, *args: Any, **kwargs: Any) -> str:
     if not named[0]:
         return found
     resource = f"project/{named[0].split(':')[0]}" if service == "codebuild" else f"repository/{named[0]}"
-    return f"arn:aws:{service}:{responses.get_region()}:{responses.get_account_id()}:{resource}"
+    return f"arn:{PARTITION}:{service}:{responses.get_region()}:{responses.get_account_id()}:{resource}"
 
 
 def assume(role_arn: str, session: str) -> dict[str, str]:
@@ -51,7 +53,7 @@ def assume(role_arn: str, session: str) -> dict[str, str]:
     sts.register_session(
         key,
         {
-            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{session}",
+            "Arn": f"arn:{PARTITION}:sts::{account}:assumed-role/{name}/{session}",
             "UserId": f"{name}:{session}",
             "SecretAccessKey": secret,
             "SessionToken": token,
@@ -70,7 +72,7 @@ def allows(role_arn: str, action: str, resource: str) -> bool:
     """Whether the role's policies allow the action, by IAM's evaluation logic."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     context = iam_evaluator.EvalContext(
-        principal_arn=f"arn:aws:sts::{account}:assumed-role/{name}/rehearsal",
+        principal_arn=f"arn:{PARTITION}:sts::{account}:assumed-role/{name}/rehearsal",
         principal_type="AssumedRole",
         principal_account=account,
         action=action,

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 
-ECR = re.compile(r"(?:https?://)?\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?(?=[/:]|$)")
+ECR = re.compile(r"(?:https?://)?\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+(?=[/:]|$)")
 
 
 def main() -> None:

@@ -1,0 +1,83 @@
+"""Deployments in other partitions than aws: host names, ARNs, links, and no call to what is not there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from . import apps, reading
+from .account import ACCOUNT, Place
+from .stage import BUSYBOX, Rehearsal, deployable
+
+PLACES = {
+    "China": (
+        Place("aws-cn", "cn-north-1", "amazonaws.com.cn"),
+        "log: https://console.amazonaws.cn/codesuite/",
+    ),
+    "GovCloud": (
+        Place("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
+        "log: https://console.amazonaws-us-gov.com/codesuite/",
+    ),
+    "unknown": (Place("aws-new", "new-north-1", "amazonaws.new"), "log: build Agent-"),
+}
+
+
+@pytest.fixture
+def there(stage: Rehearsal, place: Place) -> Iterator[Rehearsal]:
+    """An account in another partition, built for by the same engine."""
+    with deployable(stage.engine, place, [BUSYBOX]) as running:
+        yield running
+
+
+@pytest.mark.parametrize(("place", "where_to_read_on"), PLACES.values(), ids=PLACES)
+def test_an_image_is_built_and_run_in(
+    there: Rehearsal, place: Place, where_to_read_on: str, tmp_path: Path
+) -> None:
+    base, account = f"{place.registry}/{BUSYBOX}", there.account
+    directory = apps.source(tmp_path / "agent", "1")
+    stacks = {"Agent": apps.agent(directory, base=base)}
+    outcome = there.cdk.deploy(apps.synthesize(tmp_path / "1", "codebuild", place, **stacks))
+    assert outcome.succeeded, outcome.output
+
+    uri = reading.runtimes(account)["Agent_Agent"]["uri"]
+    assert uri.startswith(f"{place.registry}/agent-image-")
+    assert reading.platform(account, uri) == "linux/arm64"
+    roles = account.client("iam").list_roles()["Roles"]
+    assert all(role["Arn"].startswith(f"arn:{place.partition}:iam::{ACCOUNT}:role/") for role in roles)
+    (build,) = account.builds()
+    commands = commands_of(there, build)
+    assert f"docker login --username=AWS --password-stdin -- {place.registry}" in commands
+    assert f"docker push {uri}" in commands
+    assert "public" not in commands
+    assert "arn:aws:" not in commands + json.dumps(policies(there))
+
+    apps.source(directory, "2", f"{apps.DOCKERFILE}RUN no-such-program\n")
+    outcome = there.cdk.deploy(apps.synthesize(tmp_path / "2", "codebuild", place, **stacks))
+    assert not outcome.succeeded
+    said = " ".join(outcome.output.split())
+    assert "no-such-program: not found" in said
+    assert where_to_read_on in said
+    assert reading.runtimes(account)["Agent_Agent"]["uri"] == uri
+    assert there.cdk.destroy(tmp_path / "2").succeeded
+    assert reading.leftovers(account) == {}
+
+
+def commands_of(there: Rehearsal, build: str) -> str:
+    """The buildspec's commands."""
+    found = there.account.client("codebuild").batch_get_builds(ids=[build])["builds"][0]
+    phases = json.loads(found["source"]["buildspec"])["phases"].values()
+    return "\n".join(command for phase in phases for command in phase["commands"])
+
+
+def policies(there: Rehearsal) -> list[object]:
+    """What the roles of the stack may do, and who they are for."""
+    iam = there.account.client("iam")
+    return [
+        iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
+        for role in iam.list_roles()["Roles"]
+        if role["RoleName"].startswith("Agent-")
+        for name in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]
+    ]
