@@ -17,7 +17,7 @@ from .stage import AMD64_BASE, AMD64_INDEX, BUSYBOX_BASE, Rehearsal
 
 SLOW = f"{apps.DOCKERFILE}RUN sleep 120\n"
 PINNED = "ARG BASE_IMAGE\nFROM --platform=linux/amd64 ${BASE_IMAGE}\nCOPY version.txt /\n"
-PINNED_LATE = PINNED.replace("linux/amd64", "${TARGETOS}/amd64")
+PINNED_LATE = PINNED.replace("linux/amd64", "${BUILDOS}/amd64")
 IN_QUEUE = "Cannot have more than {} builds in queue for the account"
 
 

@@ -1,33 +1,36 @@
-/** A stage of a Dockerfile. */
+/** A stage of a Dockerfile; what only a build can tell is undefined. */
 export interface Stage {
   readonly name?: string;
-  readonly base: string;
+  readonly base?: string;
   readonly platform?: string;
 }
 
+/** Values of arguments by name; undefined where only a build knows them. */
+type Arguments = Map<string, string | undefined>;
+
+const TARGET = { TARGETPLATFORM: 'linux/arm64', TARGETOS: 'linux', TARGETARCH: 'arm64', TARGETVARIANT: undefined, TARGETOSVERSION: undefined };
+const BUILD = { BUILDPLATFORM: undefined, BUILDOS: undefined, BUILDARCH: undefined, BUILDVARIANT: undefined, BUILDOSVERSION: undefined };
+const WORD = /(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+/gs;
+
 /**
- * Reads the stages of a Dockerfile: enough to tell a wrong target or platform before anything is deployed. What only a
- * build can tell is left to the build.
+ * Reads the stages of a Dockerfile as BuildKit does: enough to tell a wrong target or platform before anything is
+ * deployed. What only a build can tell is left to the build.
  *
  * @see https://docs.docker.com/reference/dockerfile/
  */
 export function readStages(text: string, buildArgs: Record<string, string>): Stage[] {
   const stages: Stage[] = [];
-  const globals: Record<string, string> = {};
-  for (const [instruction, rest] of instructions(text)) {
+  const globals: Arguments = new Map(Object.entries({ ...BUILD, ...TARGET }).map(([name, value]) => [name, buildArgs[name] ?? value]));
+  for (const { instruction, rest } of instructions(text)) {
     if (instruction === 'ARG' && stages.length === 0) {
-      for (const word of rest.split(/\s+/)) {
-        const [name, value] = word.split(/=(.*)/s);
-        globals[name] = buildArgs[name] ?? expand(unquote(value ?? ''), globals);
-      }
+      declare(globals, rest, buildArgs);
     } else if (instruction === 'FROM') {
-      const words = rest.split(/\s+/);
-      const platform = words.find((word) => word.startsWith('--platform='))?.slice('--platform='.length);
-      const [base, as, name] = words.filter((word) => !word.startsWith('--'));
+      const [flags, [base, as, name]] = flagsAndWords(rest);
+      const platform = flags.find((flag) => flag.startsWith('--platform='))?.slice('--platform='.length);
       stages.push({
         base: expand(base ?? '', globals),
         name: as?.toLowerCase() === 'as' ? name?.toLowerCase() : undefined,
-        platform: platform === undefined ? undefined : expand(unquote(platform), globals),
+        platform: platform && expand(platform, globals),
       });
     }
   }
@@ -45,38 +48,100 @@ export function findStage(stages: Stage[], target?: string): Stage | undefined {
 
 /** The platform that a stage is pinned to, by itself or by the earlier stage that it starts from. */
 export function pinnedPlatform(stages: Stage[], stage: Stage): string | undefined {
-  const earlier = stages.slice(0, stages.indexOf(stage)).reverse().find((candidate) => candidate.name === stage.base.toLowerCase());
+  if (stage.base === undefined) {
+    return undefined;
+  }
+  const earlier = stages.slice(0, stages.indexOf(stage)).reverse().find((candidate) => candidate.name === stage.base!.toLowerCase());
   return earlier ? pinnedPlatform(stages, earlier) : stage.platform;
 }
 
-function* instructions(text: string): Generator<[string, string]> {
-  const lines = text.replace(/^\ufeff/, '').split(/\r?\n/);
-  const escape = /^#\s*escape\s*=\s*`/im.test(lines.slice(0, 5).join('\n')) ? '`' : '\\';
+function* instructions(text: string): Generator<{ instruction: string; rest: string }> {
+  const lines = text.replace(/^\ufeff/, '').split('\n').map((line) => line.replace(/\r+$/, ''));
+  const continuation = escapeCharacter(lines) === '`' ? /(^|[^`])`[ \t]*$/ : /(^|[^\\])\\[ \t]*$/;
   for (let i = 0; i < lines.length; i++) {
-    let line = lines[i].trim();
-    if (line === '' || line.startsWith('#')) {
-      continue;
-    }
-    while (line.endsWith(escape) && i + 1 < lines.length) {
-      const next = lines[++i].trim();
-      line = next === '' || next.startsWith('#') ? line : `${line.slice(0, -1)} ${next}`;
-    }
-    const [, instruction, rest] = /^(\S+)\s*(.*)$/s.exec(line)!;
-    yield [instruction.toUpperCase(), rest.trim()];
-    if (/^(RUN|COPY|ADD|ONBUILD)$/i.test(instruction)) {
-      for (const [, dash, word] of rest.matchAll(/(?<!\S)\d*<<(-?)([^\s<]+)/g)) {
-        const end = lines.findIndex((body, j) => j > i && (dash ? body.replace(/^\t+/, '') : body) === unquote(word));
-        i = end < 0 ? i : end;
+    let line = lines[i].trimStart().replace(/^#.*/, '');
+    let continued = continuation.test(line);
+    line = line.replace(continuation, '$1');
+    while (continued && ++i < lines.length) {
+      const next = lines[i];
+      if (!/^\s*(#|$)/.test(next)) {
+        continued = continuation.test(next);
+        line += next.replace(continuation, '$1');
       }
+    }
+    const [, instruction, rest] = /^(\S+)\s*(.*)$/s.exec(line.trim()) ?? [];
+    if (instruction) {
+      yield { instruction: instruction.toUpperCase(), rest };
+      i = endOfHeredocs(lines, i, line);
     }
   }
 }
 
-function expand(value: string, args: Record<string, string>): string {
-  return value.replace(/\$(?:(\w+)|\{(\w+)(?::?-([^}]*))?\})/g, (whole, plain, braced, fallback) => (
-    args[plain ?? braced] || (fallback ?? whole)));
+/** The character that continues a line: a backslash, unless one of the directives before all else says otherwise. */
+function escapeCharacter(lines: string[]): string | undefined {
+  for (const line of lines) {
+    const [, name, value] = /^\s*#\s*([a-z][a-z0-9]*)\s*=\s*(.+?)\s*$/i.exec(line) ?? [];
+    if (name?.toLowerCase() === 'escape') {
+      return value;
+    }
+    if (!['syntax', 'check'].includes(name?.toLowerCase())) {
+      return undefined;
+    }
+  }
+  return undefined;
+}
+
+/** The line at which the here-documents of an instruction end. */
+function endOfHeredocs(lines: string[], start: number, instruction: string): number {
+  let last = start;
+  if (/^\s*(ONBUILD\s+)?(RUN|COPY|ADD)\s/i.test(instruction)) {
+    for (const [word] of instruction.matchAll(WORD)) {
+      const [, dash, quoted] = /^\d*<<(-?)([^<]+)$/s.exec(word) ?? [];
+      if (quoted !== undefined) {
+        const found = lines.findIndex((line, i) => i > last && (dash ? line.replace(/^\t+/, '') : line) === unquote(quoted));
+        last = found < 0 ? lines.length : found;
+      }
+    }
+  }
+  return last;
+}
+
+function declare(globals: Arguments, rest: string, buildArgs: Record<string, string>): void {
+  for (const [word] of rest.matchAll(WORD)) {
+    const [name, value] = word.split(/=(.*)/s);
+    if (name in buildArgs) {
+      globals.set(name, buildArgs[name]);
+    } else if (value !== undefined) {
+      globals.set(name, expand(value, globals));
+    }
+  }
+}
+
+function flagsAndWords(rest: string): [string[], string[]] {
+  const words = [...rest.matchAll(WORD)].map(([word]) => word);
+  const first = words.findIndex((word) => !word.startsWith('--'));
+  return [words.slice(0, first).map(unquote), words.slice(first)];
+}
+
+/** The value with its variables replaced and its quotes removed; undefined when that takes more than is known here. */
+function expand(value: string, globals: Arguments): string | undefined {
+  let known = true;
+  const expanded = value.replace(/\\(.)|'([^']*)'|"|\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^}$"'\\]*))?\})?/gs,
+    (_, escaped, literal, plain, braced, operator, word) => {
+      const name = plain ?? braced;
+      if (name === undefined) {
+        known = known && _ !== '$';
+        return escaped ?? literal ?? '';
+      }
+      const set = globals.has(name);
+      const current = globals.get(name);
+      known = known && (set ? current !== undefined : operator !== undefined);
+      const present = operator?.startsWith(':') ? !!current : set;
+      return operator?.endsWith('+') ? (present ? word : '') : (operator && !present ? word : current ?? '');
+    });
+  return known && expanded !== '' ? expanded : undefined;
 }
 
 function unquote(value: string): string {
-  return value.replace(/^(["'])(.*)\1$/s, '$2');
+  return value.replace(/\\(.)|["']/gs, '$1');
 }

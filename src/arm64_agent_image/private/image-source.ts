@@ -65,7 +65,7 @@ function requireStage(scope: IConstruct, dockerfile: string, target: string | un
     throw failure(scope, `'target' must be a stage of ${dockerfile}, got '${target}'; its stages are: ${names}`);
   }
   const platform = stage && pinnedPlatform(stages, stage);
-  if (platform && !platform.includes('$') && !/^(linux\/)?(arm64|aarch64)(\/v8)?$/i.test(platform)) {
+  if (platform && !/^(linux|(linux\/)?(arm64|aarch64)(\/.*)?)$/i.test(platform)) {
     throw failure(scope, `'directory' has a Dockerfile (${dockerfile}) whose final stage is pinned to the platform ${platform}, `
       + `but AgentCore Runtime runs ${PLATFORM}; remove '--platform=${platform}' from its FROM`);
   }
