@@ -8,8 +8,20 @@ export interface Stage {
 /** Values of arguments by name; undefined where only a build knows them. */
 type Arguments = Map<string, string | undefined>;
 
-const TARGET = { TARGETPLATFORM: 'linux/arm64', TARGETOS: 'linux', TARGETARCH: 'arm64', TARGETVARIANT: undefined, TARGETOSVERSION: undefined };
-const BUILD = { BUILDPLATFORM: undefined, BUILDOS: undefined, BUILDARCH: undefined, BUILDVARIANT: undefined, BUILDOSVERSION: undefined };
+/** What Docker predefines for FROM; undefined where it depends on the machine or on Docker's version. */
+const PREDEFINED: Record<string, string | undefined> = {
+  TARGETPLATFORM: 'linux/arm64',
+  TARGETOS: 'linux',
+  TARGETARCH: 'arm64',
+  TARGETVARIANT: undefined,
+  TARGETOSVERSION: undefined,
+  TARGETSTAGE: undefined,
+  BUILDPLATFORM: undefined,
+  BUILDOS: undefined,
+  BUILDARCH: undefined,
+  BUILDVARIANT: undefined,
+  BUILDOSVERSION: undefined,
+};
 const WORD = /(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+/gs;
 
 /**
@@ -20,7 +32,7 @@ const WORD = /(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+/gs;
  */
 export function readStages(text: string, buildArgs: Record<string, string>): Stage[] {
   const stages: Stage[] = [];
-  const globals: Arguments = new Map(Object.entries({ ...BUILD, ...TARGET }).map(([name, value]) => [name, buildArgs[name] ?? value]));
+  const globals: Arguments = new Map(Object.entries(PREDEFINED).map(([name, value]) => [name, buildArgs[name] ?? value]));
   for (const { instruction, rest } of instructions(text)) {
     if (instruction === 'ARG' && stages.length === 0) {
       declare(globals, rest, buildArgs);
@@ -37,18 +49,14 @@ export function readStages(text: string, buildArgs: Record<string, string>): Sta
   return stages;
 }
 
-/** The stage that `docker build --target` means: by name or index, the last one without a target. */
+/** The stage that `docker build --target` means: the last one of that name, or the last one without a target. */
 export function findStage(stages: Stage[], target?: string): Stage | undefined {
-  if (target === undefined) {
-    return stages[stages.length - 1];
-  }
-  return [...stages].reverse().find((stage) => stage.name === target.toLowerCase())
-    ?? (/^\d+$/.test(target) ? stages[Number(target)] : undefined);
+  return [...stages].reverse().find((stage) => target === undefined || stage.name === target.toLowerCase());
 }
 
-/** The platform that a stage is pinned to, by itself or by the earlier stage that it starts from. */
+/** The platform that a stage is pinned to, by itself or by the earlier stage that it starts from; `scratch` has none. */
 export function pinnedPlatform(stages: Stage[], stage: Stage): string | undefined {
-  if (stage.base === undefined) {
+  if (stage.base === undefined || stage.base === 'scratch') {
     return undefined;
   }
   const earlier = stages.slice(0, stages.indexOf(stage)).reverse().find((candidate) => candidate.name === stage.base!.toLowerCase());
@@ -109,11 +117,7 @@ function endOfHeredocs(lines: string[], start: number, instruction: string): num
 function declare(globals: Arguments, rest: string, buildArgs: Record<string, string>): void {
   for (const [word] of rest.matchAll(WORD)) {
     const [name, value] = word.split(/=(.*)/s);
-    if (name in buildArgs) {
-      globals.set(name, buildArgs[name]);
-    } else if (value !== undefined) {
-      globals.set(name, expand(value, globals));
-    }
+    globals.set(name, buildArgs[name] ?? (value === undefined ? globals.get(name) : expand(value, globals)));
   }
 }
 
@@ -126,18 +130,17 @@ function flagsAndWords(rest: string): [string[], string[]] {
 /** The value with its variables replaced and its quotes removed; undefined when that takes more than is known here. */
 function expand(value: string, globals: Arguments): string | undefined {
   let known = true;
-  const expanded = value.replace(/\\(.)|'([^']*)'|"|\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^}$"'\\]*))?\})?/gs,
-    (_, escaped, literal, plain, braced, operator, word) => {
+  const expanded = value.replace(/'([^']*)'|"|\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^}$"'\\`]*))?\})?|[\\`]/g,
+    (piece, literal, plain, braced, operator, word) => {
       const name = plain ?? braced;
       if (name === undefined) {
-        known = known && _ !== '$';
-        return escaped ?? literal ?? '';
+        known = known && !/^[$\\`]/.test(piece);
+        return literal ?? '';
       }
-      const set = globals.has(name);
       const current = globals.get(name);
-      known = known && (set ? current !== undefined : operator !== undefined);
-      const present = operator?.startsWith(':') ? !!current : set;
-      return operator?.endsWith('+') ? (present ? word : '') : (operator && !present ? word : current ?? '');
+      const undecided = globals.has(name) ? current === undefined || (current === '' && /^[-+]/.test(operator)) : operator === undefined;
+      known = known && !undecided;
+      return operator === undefined ? current : operator.endsWith('+') === !!current ? word : current ?? '';
     });
   return known && expanded !== '' ? expanded : undefined;
 }

@@ -61,8 +61,9 @@ function requireStage(scope: IConstruct, dockerfile: string, target: string | un
   const stages = readStages(fs.readFileSync(dockerfile, 'utf8'), buildArgs);
   const stage = findStage(stages, target);
   if (target && !stage && stages.length > 0) {
-    const names = stages.map((known, index) => known.name ?? String(index)).join(', ');
-    throw failure(scope, `'target' must be a stage of ${dockerfile}, got '${target}'; its stages are: ${names}`);
+    const names = [...new Set(stages.flatMap(({ name }) => name ?? []))].join(', ');
+    throw failure(scope, `'target' must be a stage of ${dockerfile}, got '${target}'; `
+      + (names ? `its stages are: ${names}` : 'its stages have no names: add one with \'AS\''));
   }
   const platform = stage && pinnedPlatform(stages, stage);
   if (platform && !/^(linux|(linux\/)?(arm64|aarch64)(\/.*)?)$/i.test(platform)) {
