@@ -148,7 +148,7 @@ def test_a_relative_directory_is_that_of_the_working_directory(
     [
         {"extra_hash": "python:3.13-slim@sha256:1"},
         {"build_args": {"VERSION": "1"}},
-        {"target": "0"},
+        {"target": "agent"},
         {"build_contexts": {"base": "docker-image://alpine"}},
         {"exclude": ["server.py"]},
     ],
@@ -157,6 +157,7 @@ def test_a_relative_directory_is_that_of_the_working_directory(
 def test_every_option_that_docker_sees_is_part_of_the_tag(
     tmp_path: Path, agent: Path, mode: str, props: dict[str, object]
 ) -> None:
+    (agent / "Dockerfile").write_text("FROM python:3.13-slim AS agent\nCOPY . /app\n")
     assert uri(tmp_path / "with", agent, mode, **props) != uri(tmp_path / "without", agent, mode)
 
 

@@ -32,10 +32,11 @@ const WORD = /(?:"(?:\\.|[^"\\])*"|'[^']*'|\\.|[^\s"'\\])+/gs;
  */
 export function readStages(text: string, buildArgs: Record<string, string>): Stage[] {
   const stages: Stage[] = [];
-  const globals: Arguments = new Map(Object.entries(PREDEFINED).map(([name, value]) => [name, buildArgs[name] ?? value]));
+  const given = new Map(Object.entries(buildArgs));
+  const globals: Arguments = new Map(Object.entries(PREDEFINED).map(([name, value]) => [name, given.get(name) ?? value]));
   for (const { instruction, rest } of instructions(text)) {
     if (instruction === 'ARG' && stages.length === 0) {
-      declare(globals, rest, buildArgs);
+      declare(globals, rest, given);
     } else if (instruction === 'FROM') {
       const [flags, [base, as, name]] = flagsAndWords(rest);
       const platform = flags.find((flag) => flag.startsWith('--platform='))?.slice('--platform='.length);
@@ -56,11 +57,11 @@ export function findStage(stages: Stage[], target?: string): Stage | undefined {
 
 /** The platform that a stage is pinned to, by itself or by the earlier stage that it starts from; `scratch` has none. */
 export function pinnedPlatform(stages: Stage[], stage: Stage): string | undefined {
-  if (stage.base === undefined || stage.base === 'scratch') {
+  if (stage.base === undefined) {
     return undefined;
   }
   const earlier = stages.slice(0, stages.indexOf(stage)).reverse().find((candidate) => candidate.name === stage.base!.toLowerCase());
-  return earlier ? pinnedPlatform(stages, earlier) : stage.platform;
+  return earlier ? pinnedPlatform(stages, earlier) : stage.base === 'scratch' ? undefined : stage.platform;
 }
 
 function* instructions(text: string): Generator<{ instruction: string; rest: string }> {
@@ -107,17 +108,17 @@ function endOfHeredocs(lines: string[], start: number, instruction: string): num
       const [, dash, quoted] = /^\d*<<(-?)([^<]+)$/s.exec(word) ?? [];
       if (quoted !== undefined) {
         const found = lines.findIndex((line, i) => i > last && (dash ? line.replace(/^\t+/, '') : line) === unquote(quoted));
-        last = found < 0 ? lines.length : found;
+        last = found < 0 ? last : found;
       }
     }
   }
   return last;
 }
 
-function declare(globals: Arguments, rest: string, buildArgs: Record<string, string>): void {
+function declare(globals: Arguments, rest: string, given: Arguments): void {
   for (const [word] of rest.matchAll(WORD)) {
     const [name, value] = word.split(/=(.*)/s);
-    globals.set(name, buildArgs[name] ?? (value === undefined ? globals.get(name) : expand(value, globals)));
+    globals.set(name, given.get(name) ?? (value === undefined ? globals.get(name) : expand(value, globals)));
   }
 }
 
