@@ -42,6 +42,7 @@ PUBLISHED = [
 ]
 TASKS = {
     "compile": [
+        "rm -rf lib",
         "jsii --silence-warnings=reserved-word --silence-warnings=metadata/missing-dev-dependency",
         "python3 tools/copy_image_builder.py",
         "python3 tools/write_sbom.py",

@@ -109,19 +109,10 @@ def build_app(outdir: str) -> cdk.App:
     )
     add_image(
         app,
-        "Docker",
-        ImageBuild.code_build(
-            docker_server=codebuild.DockerServerOptions(
-                compute_type=codebuild.DockerServerComputeType.SMALL,
-            ),
-            compute_type=codebuild.ComputeType.LARGE,
-        ),
-    )
-    add_image(
-        app,
         "Options",
         ImageBuild.code_build(
             build_image=codebuild.LinuxArmBuildImage.AMAZON_LINUX_2_STANDARD_3_0,
+            compute_type=codebuild.ComputeType.LARGE,
             log_retention=logs.RetentionDays.ONE_YEAR,
             timeout=cdk.Duration.minutes(20),
             vpc=vpc,

@@ -22,7 +22,7 @@ PROJECT = "AWS::CodeBuild::Project"
 POLICY = "AWS::IAM::Policy"
 ROLE = "AWS::IAM::Role"
 
-PROVIDER_CODE = ("image_builder", "framework.js")
+PROVIDER_CODE = "image_builder"
 
 Json = dict[str, Any]
 
@@ -70,12 +70,13 @@ class Template:
         return container_uri(self.only(RUNTIME))
 
     def statements(self, role: str) -> list[Json]:
-        """What the policies of this template allow to the role of this logical id."""
+        """What the role of this logical id may do, by its own policies and those of this template."""
+        inline = self.named(role).properties.get("Policies", [])
+        attached = [p.properties for p in self.all(POLICY) if {"Ref": role} in p.properties["Roles"]]
         return [
             statement
-            for policy in self.all(POLICY)
-            if {"Ref": role} in policy.properties["Roles"]
-            for statement in policy.properties["PolicyDocument"]["Statement"]
+            for policy in [*inline, *attached]
+            for statement in policy["PolicyDocument"]["Statement"]
         ]
 
     @property
@@ -102,6 +103,12 @@ class Assembly:
         (template,) = [t for file, t in self.templates.items() if file.endswith(".nested") and name in file]
         return template
 
+    def parameters(self, image: Resource) -> str:
+        """The parameters of an image's build, as they are uploaded."""
+        key = literal_end(image.properties["Parameters"]).rpartition("/")[2]
+        (file,) = self.directory.rglob(f"asset.{key}")
+        return file.read_text()
+
     @property
     def docker_images(self) -> list[Json]:
         return [
@@ -117,7 +124,7 @@ class Assembly:
         (context,) = [
             path
             for path in self.directory.glob("asset.*")
-            if path.is_dir() and not any((path / code).exists() for code in PROVIDER_CODE)
+            if path.is_dir() and not (path / PROVIDER_CODE).exists()
         ]
         return context
 
@@ -221,6 +228,11 @@ def assert_nested_stacks_fit(template: Template, templates: Mapping[str, Templat
             if kind == "Fn::GetAtt" and attribute[0] == nested.logical_id
         }
         assert outputs <= set(inner.get("Outputs", {})), f"{name} lacks outputs that are used"
+
+
+def literal_end(value: Any) -> str:
+    """The end of a string that begins with tokens."""
+    return str(value if isinstance(value, str) else (value.get("Fn::Join") or [0, [value["Fn::Sub"]]])[1][-1])
 
 
 def canonical(value: Any) -> str:

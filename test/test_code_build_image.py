@@ -7,19 +7,20 @@ from aws_cdk import App, Stack
 
 from test.synth import (
     IMAGE,
-    POLICY,
     PROJECT,
     REPOSITORY,
     RUNTIME,
     Json,
     Template,
     canonical,
+    literal_end,
     new_image,
     new_runtime,
     references,
     synthesize,
     synthesize_image,
 )
+from tools.stack_order import dependencies
 
 
 def only(tmp_path: Path, agent: Path, **props: object) -> Template:
@@ -28,22 +29,42 @@ def only(tmp_path: Path, agent: Path, **props: object) -> Template:
 
 def test_the_project_builds_on_arm(tmp_path: Path, agent: Path) -> None:
     project = only(tmp_path, agent).only(PROJECT).properties
-    assert project["Environment"] == {
+    environment = project["Environment"]
+    assert {v["Name"] for v in environment.pop("EnvironmentVariables")} == {"IMAGE_REPOSITORY", "LAYER_CACHE"}
+    assert environment == {
         "Type": "ARM_CONTAINER",
         "ComputeType": "BUILD_GENERAL1_SMALL",
         "Image": "aws/codebuild/amazonlinux-aarch64-standard:3.0",
         "ImagePullCredentialsType": "CODEBUILD",
         "PrivilegedMode": True,
     }
-    assert (project["TimeoutInMinutes"], project["QueuedTimeoutInMinutes"]) == (30, 5)
+    assert project["TimeoutInMinutes"] == 30
 
 
-def test_the_project_does_not_change_with_the_source(tmp_path: Path, agent: Path) -> None:
-    before = synthesize_image(tmp_path / "before", agent).only.only(PROJECT)
+def test_the_source_of_the_project_is_the_program_that_builds(tmp_path: Path, agent: Path) -> None:
+    assembly = synthesize_image(tmp_path / "out", agent)
+    source = assembly.only.only(PROJECT).properties["Source"]
+    assert source["Type"] == "S3"
+    code = (
+        tmp_path / "out" / f"asset.{literal_end(source['Location']).rpartition('/')[2].removesuffix('.zip')}"
+    )
+    assert (code / source["BuildSpec"]).is_file()
+    assert (code / "image_builder/build_program/__main__.py").is_file()
+    assert source["BuildSpec"] == "image_builder/build_program/buildspec.yml"
+
+
+def test_a_change_of_code_changes_the_image_and_the_runtime_and_nothing_else(
+    tmp_path: Path, agent: Path
+) -> None:
+    before = synthesize_image(tmp_path / "before", agent).only
     (agent / "server.py").write_text("print('changed')\n")
-    after = synthesize_image(tmp_path / "after", agent).only.only(PROJECT)
-    assert before.properties["Source"]["Type"] == "NO_SOURCE"
-    assert before == after
+    after = synthesize_image(tmp_path / "after", agent).only
+    changed = [r.body["Type"] for r in before.resources if after.named(r.logical_id) != r]
+    assert sorted(changed) == sorted([RUNTIME, IMAGE])
+    assert {r.logical_id for r in before.resources} == {r.logical_id for r in after.resources}
+    assert {key: before.body[key] for key in before.body if key != "Resources"} == {
+        key: after.body[key] for key in after.body if key != "Resources"
+    }
 
 
 def test_tags_of_the_repository_are_immutable_and_it_goes_with_the_stack(tmp_path: Path, agent: Path) -> None:
@@ -65,23 +86,24 @@ def test_the_image_is_one_custom_resource_with_literal_tag_and_source(
     app: App, stack: Stack, agent: Path
 ) -> None:
     image = new_image(stack, agent, build_args={"B": "2", "A": "1"})
-    properties = synthesize(app).only.only(IMAGE).properties
+    assembly = synthesize(app)
+    properties = assembly.only.only(IMAGE).properties
+    parameters = json.loads(assembly.parameters(assembly.only.only(IMAGE)))
+    assert parameters == {"file": "Dockerfile", "buildArgs": {"A": "1", "B": "2"}}
     assert properties["ImageTag"] == image.image_tag
     assert len(image.image_tag) == 64
-    assert properties["TimeoutInMinutes"] == "30"
-    assert properties["LayerCache"] == "true"
-    assert json.loads(properties["DockerBuild"]) == {"file": "Dockerfile", "buildArgs": {"A": "1", "B": "2"}}
+    assert properties["OwnsRepository"] == "true"
     assert set(properties) == {
         "ServiceToken",
         "ProjectName",
         "RepositoryName",
         "RegistryId",
         "RepositoryUri",
+        "ServiceTimeout",
+        "OwnsRepository",
         "ImageTag",
-        "SourceLocation",
-        "TimeoutInMinutes",
-        "LayerCache",
-        "DockerBuild",
+        "Source",
+        "Parameters",
     }
 
 
@@ -111,13 +133,16 @@ def test_two_images_of_one_directory_are_apart(app: App, stack: Stack, agent: Pa
     )
 
 
-def test_the_build_waits_for_the_permissions_of_everybody_who_takes_part(tmp_path: Path, agent: Path) -> None:
+def test_the_image_waits_for_everything_that_takes_part_in_its_build(tmp_path: Path, agent: Path) -> None:
     template = only(tmp_path, agent)
-    takes_part = {
-        policy.logical_id for policy in template.all(POLICY) if policy.logical_id.startswith("Image")
-    }
-    assert len(takes_part) == 3
-    assert takes_part < set(template.only(IMAGE).depends_on)
+    takes_part = {r.logical_id for r in template.resources if r.logical_id.startswith(("Image", "Arm64"))}
+    image = template.only(IMAGE).logical_id
+    resources = template.body["Resources"]
+    waits_for, found = {image}, {image}
+    while found:
+        found = set().union(*(dependencies(resources, name) for name in found)) - waits_for
+        waits_for |= found
+    assert takes_part <= waits_for
 
 
 def test_the_uri_names_the_repository_by_the_image_and_the_content_by_a_literal(
@@ -132,15 +157,6 @@ def test_the_uri_names_the_repository_by_the_image_and_the_content_by_a_literal(
             [{"Fn::GetAtt": [template.only(IMAGE).logical_id, "RepositoryUri"]}, f":{image.image_tag}"],
         ]
     }
-
-
-def test_the_build_may_read_its_source_only(tmp_path: Path, agent: Path) -> None:
-    template = only(tmp_path, agent)
-    location = template.only(IMAGE).properties["SourceLocation"]["Fn::Join"][1]
-    (reading,) = [s for s in build_statements(template) if "s3:GetObject" in s["Action"]]
-    assert reading["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
-    assert location[-1] in canonical(reading["Resource"])
-    assert "*" not in canonical(reading["Resource"])
 
 
 def test_wildcards_are_for_registry_logins_only(tmp_path: Path, agent: Path) -> None:
@@ -164,11 +180,12 @@ def test_repository_names_are_what_agentcore_accepts(app: App, agent: Path) -> N
     for name in ("amplify-d1a2b3c4-main-branch-0a1b2c3d4e", "A--B", "x" * 100):
         new_image(Stack(app, name), agent, "An-Image_of--mine")
     for template in synthesize(app).templates.values():
-        prefix, stack_id = template.only(REPOSITORY).properties["RepositoryName"]["Fn::Join"][1]
-        assert prefix == prefix.lower()
-        assert "--" not in prefix
-        assert len(prefix) < 100
+        prefix, stack_id, path = template.only(REPOSITORY).properties["RepositoryName"]["Fn::Join"][1]
+        assert prefix == "arm64-agent-image-"
         assert "AWS::StackId" in canonical(stack_id)
+        assert path == path.lower()
+        assert "--" not in path
+        assert len(path) < 100
 
 
 def build_statements(template: Template) -> list[Json]:

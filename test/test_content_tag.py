@@ -182,5 +182,5 @@ def test_the_upload_changes_with_the_source(tmp_path: Path, agent: Path, mode: s
     two = synthesize(tmp_path / "two", agent, mode)
     assert one.source_asset.name != two.source_asset.name
     if mode == "codebuild":
-        locations = [a.only.only(IMAGE).properties["SourceLocation"] for a in (one, two)]
+        locations = [a.only.only(IMAGE).properties["Source"] for a in (one, two)]
         assert locations[0] != locations[1]

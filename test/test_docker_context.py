@@ -50,7 +50,7 @@ def staged(output: Path, directory: Path, mode: str, **props: Any) -> list[str]:
 
 def made_again(assembly: Assembly) -> list[str]:
     images = assembly.only.all(IMAGE)
-    build = json.loads(images[0].properties["DockerBuild"]) if images else {}
+    build = json.loads(assembly.parameters(images[0])) if images else {}
     present = listing(assembly.source_asset)
     links = [f"{path} -> {target}" for path, target in build.get("symbolicLinks", {}).items()]
     empty = [f"{path}/" for path in build.get("emptyDirectories", [])]
@@ -305,7 +305,8 @@ def test_the_build_is_told_of_links_and_empty_directories(tmp_path: Path) -> Non
     directory = write_files(tmp_path / "agent", {"Dockerfile": "FROM scratch\n"})
     (directory / "data").mkdir()
     (directory / "link").symlink_to("Dóckerfile")
-    text = synthesize_image(tmp_path / "out", directory).only.only(IMAGE).properties["DockerBuild"]
+    assembly = synthesize_image(tmp_path / "out", directory)
+    text = assembly.parameters(assembly.only.only(IMAGE))
     assert text.isascii()
     assert json.loads(text) == {
         "file": "Dockerfile",

@@ -37,7 +37,8 @@ def expected_npm_files() -> set[str]:
         for path in SOURCE.rglob("*.ts")
         for suffix in (".js", ".d.ts")
     }
-    lambda_code = {f"lib/lambda/{path.relative_to(SOURCE)}" for path in SOURCE.rglob("*.py")}
+    code = [*SOURCE.rglob("*.py"), *SOURCE.rglob("*.yml")]
+    lambda_code = {f"lib/lambda/{path.relative_to(SOURCE)}" for path in code}
     return DOCUMENTS | compiled | lambda_code
 
 

@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_ec2 as ec2
 
@@ -14,25 +16,31 @@ CUSTOM_RESOURCE_TYPE = "Custom::Arm64AgentImage"
 ATTRIBUTE = "RepositoryUri"
 IMAGE_RESOURCES = {
     "Image9D742C96": CUSTOM_RESOURCE_TYPE,
-    "ImageIsCompletePolicyD2444FD9": "AWS::IAM::Policy",
     "ImageLogsFD3490A4": "AWS::Logs::LogGroup",
-    "ImageOnEventPolicy50D8BB5D": "AWS::IAM::Policy",
     "ImageProject1544FA78": "AWS::CodeBuild::Project",
     "ImageRepositoryD8036990": "AWS::ECR::Repository",
     "ImageRole1BFBDE6E": "AWS::IAM::Role",
-    "ImageRoleDefaultPolicyA10B2E65": "AWS::IAM::Policy",
     "ImageSecurityGroupA9F6A77E": "AWS::EC2::SecurityGroup",
 }
-PROVIDER_CONSTRUCTS = {
-    "FrameworkIsCompleteRole",
-    "FrameworkOnEventRole",
-    "IsComplete",
-    "IsCompleteRole",
-    "Logs",
-    "OnEvent",
-    "OnEventRole",
-    "Provider",
+PROVIDER_RESOURCES = {
+    "Arm64AgentImageProviderFunction8A2F28E0": "AWS::Lambda::Function",
+    "Arm64AgentImageProviderLogsB0C4134A": "AWS::Logs::LogGroup",
+    "Arm64AgentImageProviderRole5073477E": "AWS::IAM::Role",
+    "Arm64AgentImageProviderStateMachine8108645B": "AWS::StepFunctions::StateMachine",
+    "Arm64AgentImageProviderStateMachineRole7907A0F5": "AWS::IAM::Role",
 }
+STACK_ID = "arn:aws:cloudformation:eu-west-1:111122223333:stack/Agent/5e7a2b10-c9a1-11f0-8f5c-0a1b2c3d4e5f"
+NAMES = {
+    ("Arm64AgentImageProviderFunction8A2F28E0", "FunctionName"):
+        "arm64-agent-image-5e7a2b10-c9a1-11f0-8f5c-0a1b2c3d4e5f",
+    ("Arm64AgentImageProviderLogsB0C4134A", "LogGroupName"):
+        "/aws/lambda/arm64-agent-image-5e7a2b10-c9a1-11f0-8f5c-0a1b2c3d4e5f",
+    ("Arm64AgentImageProviderStateMachine8108645B", "StateMachineName"):
+        "arm64-agent-image-5e7a2b10-c9a1-11f0-8f5c-0a1b2c3d4e5f",
+    ("ImageLogsFD3490A4", "LogGroupName"): "/aws/codebuild/arm64-agent-image-5e7a2b10-agent-image-41d28352",
+    ("ImageProject1544FA78", "Name"): "arm64-agent-image-5e7a2b10-agent-image-41d28352",
+    ("ImageRepositoryD8036990", "RepositoryName"): "arm64-agent-image-5e7a2b10-agent-image-41d28352",
+}  # fmt: skip
 RUNTIME_POLICY = "RuntimeResourceImagePullA7F396CD"
 
 
@@ -46,7 +54,7 @@ def test_the_resources_of_an_image_keep_their_logical_ids_and_types(
     image.bind_runtime(new_runtime(stack, image))
     template = synthesize(app).only
     found = {resource.logical_id: resource.body["Type"] for resource in template.resources}
-    provider = {name for name in found if name.startswith("Arm64AgentImageProvider")}
+    provider = set(PROVIDER_RESOURCES)
     runtime = {name for name in found if name.startswith("Runtime")}
     assert {name: kind for name, kind in found.items() if name not in provider | runtime} == IMAGE_RESOURCES
     assert RUNTIME_POLICY in runtime
@@ -54,25 +62,61 @@ def test_the_resources_of_an_image_keep_their_logical_ids_and_types(
     assert {"Fn::GetAtt": ["Image9D742C96", ATTRIBUTE]} in template.container_uri["Fn::Join"][1]
 
 
-def test_the_provider_keeps_its_construct_ids(stack: Stack, agent: Path) -> None:
+def test_the_provider_keeps_its_logical_ids_and_types(app: App, stack: Stack, agent: Path) -> None:
+    """CloudFormation refuses another service token, so the function can never be replaced."""
     new_image(stack, agent)
-    provider = stack.node.find_child("Arm64AgentImageProvider")
-    assert {child.node.id for child in provider.node.children} == PROVIDER_CONSTRUCTS
+    found = {r.logical_id: r.body["Type"] for r in synthesize(app).only.resources}
+    provider = {name: kind for name, kind in found.items() if name.startswith("Arm64AgentImageProvider")}
+    assert provider == PROVIDER_RESOURCES
+
+
+def deployed(value: Any) -> str:
+    """What CloudFormation makes of a name in the stack of ``STACK_ID``."""
+    if isinstance(value, str):
+        return value
+    ((function, argument),) = value.items()
+    if function == "Fn::Join":
+        return str(argument[0]).join(deployed(part) for part in argument[1])
+    if function == "Fn::Select":
+        separator, text = argument[1]["Fn::Split"]
+        return deployed(text).split(str(separator))[int(argument[0])]
+    assert value == {"Ref": "AWS::StackId"}
+    return STACK_ID
+
+
+def test_every_name_keeps_its_form(app: App, stack: Stack, agent: Path) -> None:
+    """Another name replaces its resource: every update fails, or the repository's images are deleted."""
+    new_image(stack, agent)
+    template = synthesize(app).only
+    assert {key: deployed(template.named(key[0]).properties[key[1]]) for key in NAMES} == NAMES
+    named = {
+        (r.logical_id, property)
+        for r in template.resources
+        for property in r.properties
+        if property.endswith("Name")
+        and property not in ("RoleName", "ProjectName")
+        and r.body["Type"] != IMAGE
+    } | {(r.logical_id, "Name") for r in template.all("AWS::CodeBuild::Project")}
+    assert named == set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "property", "limit"),
+    [
+        ("AWS::Lambda::Function", "FunctionName", 64),
+        ("AWS::StepFunctions::StateMachine", "StateMachineName", 80),
+        ("AWS::CodeBuild::Project", "Name", 150),
+    ],
+)
+def test_names_fit_however_long_ids_are(app: App, agent: Path, kind: str, property: str, limit: int) -> None:
+    new_image(Stack(app, "S" * 128), agent, "I" * 200)
+    assert len(deployed(synthesize(app).only.only(kind).properties[property])) <= limit
 
 
 def test_the_content_tag_keeps_its_form(stack: Stack, agent: Path) -> None:
     """Another form would build every image again with the first upgrade, and update every Runtime."""
     image = new_image(stack, agent)
-    assert image.image_tag == "66a159dae74c415a99b57968930d475fa8c63bd2e95aa2aaf4fbf9411f61f814"
-
-
-def test_the_name_of_the_repository_keeps_its_form(app: App, stack: Stack, agent: Path) -> None:
-    """Another name would replace the repository, and delete the images that Runtimes run."""
-    new_image(stack, agent)
-    name = synthesize(app).only.only("AWS::ECR::Repository").properties["RepositoryName"]
-    literal, stack_id = name["Fn::Join"][1]
-    assert literal == "agent-image-41d28352-"
-    assert "AWS::StackId" in str(stack_id)
+    assert image.image_tag == "20033d9dbf69ca2109236ba164b5a02c627d6d7bbf2fd28638a59b443f4a3d3c"
 
 
 def test_feature_flags_that_the_cdk_recommends_change_no_logical_id(tmp_path: Path, agent: Path) -> None:

@@ -132,9 +132,14 @@ CASES: dict[str, tuple[Props, str, str]] = {
         "'target' must not contain NUL characters or unpaired surrogates",
         "remove them, or encode the value",
     ),
-    "build arguments beyond what a command line takes": (
-        lambda _: {"build_args": {"KEY": "x" * 60_000}},
-        "'buildArgs', symbolic links and empty directories must not take more than 60000 characters together",
+    "a build argument beyond what a command line takes": (
+        lambda _: {"build_args": {"KEY": "é" * 50_000}},
+        "'buildArgs.KEY' must not take more than 100000 bytes, got 100004",
+        "move the value into a file of 'directory'",
+    ),
+    "more build arguments than a command line takes": (
+        lambda _: {"build_args": {f"KEY_{number}": "x" * 99_000 for number in range(6)}},
+        "'buildArgs' must not take more than 500000 bytes together, got 594036",
         "move long values into files of 'directory'",
     ),
     "a local directory as build context": (
@@ -174,14 +179,14 @@ CASES: dict[str, tuple[Props, str, str]] = {
     ),
     "a removal policy for the app's repository": (
         lambda stack: in_codebuild(repository=repository(stack), removal_policy=RemovalPolicy.RETAIN),
-        "'removalPolicy' is about the construct's own repository, got 'retain' and a 'repository'",
+        "'removalPolicy' applies to the construct's own repository, got 'retain' and a 'repository'",
         "set the removal policy of that repository",
     ),
     "a retention for the app's log group": (
         lambda stack: in_codebuild(
             log_group=logs.LogGroup(stack, "Logs"), log_retention=logs.RetentionDays.ONE_DAY
         ),
-        "'logRetention' is about the construct's own log group, got 1 and a 'logGroup'",
+        "'logRetention' applies to the construct's own log group, got 1 and a 'logGroup'",
         "set the retention of that log group",
     ),
     "subnets without a VPC": (

@@ -35,8 +35,9 @@ export interface Arm64AgentRuntimeArtifactProps {
   readonly target?: string;
 
   /**
-   * Build arguments, as in `docker build --build-arg`. They are part of the content tag and visible in the template
-   * and the image's history: pass secrets as build secrets instead. Tokens are refused.
+   * Build arguments, as in `docker build --build-arg`. They are part of the content tag and visible in the uploaded
+   * assets and the image's history: pass secrets as build secrets instead. Tokens are refused, and so are more than
+   * 100,000 bytes for one argument or 500,000 for all, which Linux does not take.
    *
    * @default - none
    */

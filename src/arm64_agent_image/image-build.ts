@@ -7,7 +7,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct, IDependable } from 'constructs';
 import { BuildSecret, RegistryCredentials } from './build-credentials';
 import { chooseBuild } from './private/automatic-choice';
-import { codeBuildImage } from './private/code-build-image';
+import { codeBuildImage } from './private/codebuild/image';
 import { Image } from './private/image';
 import { imageSource, ImageSourceProps } from './private/image-source';
 import { localImage } from './private/local-image';
@@ -53,7 +53,8 @@ export interface CodeBuildOptions {
   readonly computeType?: codebuild.ComputeType;
 
   /**
-   * The image that the build runs in: an ARM image with Docker, buildx and the AWS CLI.
+   * The image that the build runs in: an ARM image with Docker and buildx, the AWS CLI, and Python 3.11
+   * or newer as `python3`.
    *
    * @default LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_3_0
    */
@@ -61,7 +62,7 @@ export interface CodeBuildOptions {
 
   /**
    * How long the build may take, in whole minutes from 5 to 40. CloudFormation gives the deployment of the image one
-   * hour, which must also cover waiting for a build slot and in CodeBuild's queue.
+   * hour, which also covers waiting for a build slot and in CodeBuild's queue.
    *
    * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html
    * @default Duration.minutes(30)
@@ -113,18 +114,11 @@ export interface CodeBuildOptions {
 
   /**
    * Whether the layers of a build are kept in the repository, under `cache-<tag>`, for the next build to start from.
-   * It is best effort: a missing or broken cache slows a build and never fails it.
+   * It is best effort: a missing or broken cache slows a build and never fails it, and no deployment waits for it.
    *
    * @default - true in the construct's own repository, which keeps the newest two caches; false in `repository`
    */
   readonly layerCache?: boolean;
-
-  /**
-   * A Docker server of CodeBuild, which keeps its layers between builds.
-   *
-   * @default - none
-   */
-  readonly dockerServer?: codebuild.DockerServerOptions;
 
   /**
    * Build secrets by id, for `RUN --mount=type=secret,id=...`. They are in no template, log or image. Their values

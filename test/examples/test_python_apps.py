@@ -71,9 +71,14 @@ def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Synthesis:
     return Synthesis(tmp_path_factory.mktemp("examples"))
 
 
-def docker_build(template: Template) -> Json:
-    build: Json = json.loads(template.only(IMAGE).properties["DockerBuild"])
-    return build
+def variables(template: Template) -> Json:
+    found = template.only(PROJECT).properties["Environment"]["EnvironmentVariables"]
+    return {variable["Name"]: variable for variable in found}
+
+
+def parameters(assembly: Assembly, template: Template) -> Json:
+    found: Json = json.loads(assembly.parameters(template.only(IMAGE)))
+    return found
 
 
 @pytest.mark.parametrize("app", ONE_STACK)
@@ -123,7 +128,8 @@ def test_an_own_repository_is_used_as_it_is(synthesized: Synthesis) -> None:
     repository = template.only(REPOSITORY)
     image = template.only(IMAGE).properties
     assert image["RepositoryName"] == {"Ref": repository.logical_id}
-    assert image["LayerCache"] == "false"
+    assert image["OwnsRepository"] == "false"
+    assert variables(template)["LAYER_CACHE"]["Value"] == "false"
     assert "untagged" in repository.properties["LifecyclePolicy"]["LifecyclePolicyText"]
 
 
@@ -136,22 +142,24 @@ def test_the_build_runs_in_private_subnets(synthesized: Synthesis) -> None:
 
 def test_a_private_base_image_gets_its_login_and_its_permission(synthesized: Synthesis) -> None:
     template = synthesized("existing-apps/private_base_image.py")["PrivateBaseImage"]
-    image = template.only(IMAGE).properties
-    ecr, docker_hub = image["Registries"]
-    assert (ecr["Type"], ecr["Region"]) == ("ECR", "eu-west-1")
-    assert "444455556666.dkr.ecr.eu-west-1." in canonical(ecr["Host"])
-    assert (docker_hub["Type"], docker_hub["Server"]) == ("SECRET", "docker.io")
-    assert {variable["Type"] for variable in image["EnvironmentVariables"]} == {"SECRETS_MANAGER"}
+    found = variables(template)
+    assert found["REGISTRY_0_REGION"]["Value"] == "eu-west-1"
+    assert "444455556666.dkr.ecr.eu-west-1." in canonical(found["REGISTRY_0_SERVER"]["Value"])
+    assert found["REGISTRY_1_SERVER"]["Value"] == "docker.io"
+    credentials = {found[f"REGISTRY_1_{name}"]["Type"] for name in ("USERNAME", "PASSWORD")}
+    assert credentials == {"SECRETS_MANAGER"}
     allowed = [canonical(policy.properties) for policy in template.all(POLICY)]
     assert any("repository/base-images/python" in policy for policy in allowed)
 
 
 def test_build_secrets_are_named_and_never_written_down(synthesized: Synthesis) -> None:
     app = "existing-apps/build_secrets.py"
-    template = synthesized(app)["BuildSecrets"]
-    assert set(docker_build(template)["secrets"]) == {"index_url", "certificate"}
-    variables = template.only(IMAGE).properties["EnvironmentVariables"]
-    assert {variable["Type"] for variable in variables} == {"SECRETS_MANAGER", "PARAMETER_STORE"}
+    assembly = synthesized(app)
+    template = assembly["BuildSecrets"]
+    secrets = parameters(assembly, template)["secrets"]
+    assert set(secrets) == {"index_url", "certificate"}
+    types = {variables(template)[variable]["Type"] for variable in secrets.values()}
+    assert types == {"SECRETS_MANAGER", "PARAMETER_STORE"}
     (local,) = synthesized(app, ARM).docker_images
     assert local["dockerBuildSecrets"] == {
         "index_url": "env=PIP_INDEX_URL",
@@ -161,7 +169,7 @@ def test_build_secrets_are_named_and_never_written_down(synthesized: Synthesis) 
 
 def test_a_monorepo_uploads_what_its_agent_needs(synthesized: Synthesis) -> None:
     assembly = synthesized("monorepo/infrastructure/app.py")
-    assert docker_build(assembly.only)["file"] == "apps/agent/Dockerfile"
+    assert parameters(assembly, assembly.only)["file"] == "apps/agent/Dockerfile"
     arrived = {name for name in listing(assembly.source_asset) if not name.endswith("/")}
     assert {"apps/agent/main.py", "packages/house_style/__init__.py", "apps/agent/Dockerfile"} <= arrived
     assert not any(name.startswith("infrastructure/") for name in arrived)

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from test.image_builder.fakes import FakeClock, Registry, Stubs, serve
+from test.image_builder.fakes import STATE_MACHINE, CloudFormation, FakeClock, Registry, Stubs, serve
 
 
 @pytest.fixture
@@ -11,10 +11,18 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def stubs() -> Iterator[Stubs]:
+def stubs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubs]:
+    monkeypatch.setenv("STATE_MACHINE_ARN", STATE_MACHINE)
     made = Stubs.make()
     yield made
     made.close()
+
+
+@pytest.fixture
+def cloudformation(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
+    receiver = CloudFormation()
+    monkeypatch.setattr("image_builder.response.urlopen", receiver.urlopen)
+    return receiver
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,10 @@
-"""Stand-ins for what the functions meet: time, stubbed AWS clients, a registry, CloudFormation's events."""
+"""Stand-ins for what the function meets: time, stubbed AWS clients, a registry, CloudFormation."""
 
 import copy
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.request import Request as HttpRequest
 
 import boto3
 from botocore.stub import Stubber
@@ -19,9 +20,11 @@ from image_builder.aws import Aws, Clock
 
 NOW = 1_800_000_000.0
 TAG, OLD_TAG = "1" * 64, "0" * 64
-PROJECT, REPOSITORY, ACCOUNT = "Agent-Image-Project", "agent-image-1a2b3c", "123456789012"
+PROJECT = REPOSITORY = "arm64-agent-image-5e7a2b10-agent-image"
+ACCOUNT = "123456789012"
 URI = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/{REPOSITORY}"
 BUILD_ID = f"{PROJECT}:7c9e6679-7425-40de-944b-e07fc1f90ae7"
+STATE_MACHINE = f"arn:aws:states:eu-west-1:{ACCOUNT}:stateMachine:arm64-agent-image-5e7a2b10"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 MEDIA_TYPES = [
@@ -57,9 +60,15 @@ def event(name: str, **properties: object) -> dict[str, Any]:
     return dict(raw)
 
 
-def polled(name: str, started: float = NOW, deadline: float = NOW + 2000, **answer: object) -> dict[str, Any]:
-    """The event as ``is_complete`` gets it: with what ``on_event`` answered."""
-    return {**event(name), "Started": started, "Deadline": deadline, "BuildId": BUILD_ID, **answer}
+def step_input(
+    name: str, age: float = 30, properties: dict[str, object] | None = None, **progress: object
+) -> dict[str, Any]:
+    """What an execution of this age passes to the function."""
+    return {
+        "Request": event(name, **(properties or {})),
+        "Progress": progress,
+        "Started": datetime.fromtimestamp(NOW - age, UTC).isoformat().replace("+00:00", "Z"),
+    }
 
 
 def build(status: str = "IN_PROGRESS", **fields: object) -> Any:
@@ -70,7 +79,7 @@ def build(status: str = "IN_PROGRESS", **fields: object) -> Any:
         "buildStatus": status,
         "startTime": datetime.fromtimestamp(NOW, UTC),
         "timeoutInMinutes": 30,
-        "queuedTimeoutInMinutes": 5,
+        "queuedTimeoutInMinutes": 49,
         "logs": {"groupName": "/aws/codebuild/agent", "streamName": "7c9e6679"},
         **fields,
     }
@@ -101,7 +110,49 @@ def failed_phase(
 def clients() -> Aws:
     """Real clients of botocore, made once: that takes longer than a test."""
     session = boto3.Session("x", "x", region_name="eu-west-1")
-    return Aws(session.client("codebuild"), session.client("ecr"), session.client("logs"))
+    return Aws(
+        session.client("codebuild"),
+        session.client("ecr"),
+        session.client("logs"),
+        session.client("stepfunctions"),
+    )
+
+
+class CloudFormation:
+    """Receives the responses in place of ``urlopen``, after refusing as often as the test says."""
+
+    def __init__(self) -> None:
+        self.refusals: list[Exception] = []
+        self.urls: list[str] = []
+        self.responses: list[dict[str, Any]] = []
+
+    def urlopen(self, request: HttpRequest, timeout: float) -> Any:
+        assert request.get_method() == "PUT"
+        assert timeout > 0
+        if self.refusals:
+            raise self.refusals.pop(0)
+        assert isinstance(request.data, bytes)
+        self.urls.append(request.full_url)
+        self.responses.append(json.loads(request.data))
+        return nullcontext()
+
+    @property
+    def response(self) -> dict[str, Any]:
+        """The only response."""
+        (response,) = self.responses
+        return response
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The attributes of the only response, which is a success."""
+        assert self.response["Status"] == "SUCCESS", self.response
+        return dict(self.response["Data"])
+
+    @property
+    def reason(self) -> str:
+        """The reason of the only response, which is a failure."""
+        assert self.response["Status"] == "FAILED", self.response
+        return str(self.response["Reason"])
 
 
 @dataclass
@@ -112,25 +163,35 @@ class Stubs:
     codebuild: Stubber
     ecr: Stubber
     logs: Stubber
+    stepfunctions: Stubber
 
     @classmethod
     def make(cls) -> "Stubs":
         aws = clients()
-        stubbers = Stubber(aws.codebuild), Stubber(aws.ecr), Stubber(aws.logs)
-        for stubber in stubbers:
+        stubs = cls(
+            aws, Stubber(aws.codebuild), Stubber(aws.ecr), Stubber(aws.logs), Stubber(aws.stepfunctions)
+        )
+        for stubber in stubs.all:
             stubber.activate()
-        return cls(aws, *stubbers)
+        return stubs
+
+    @property
+    def all(self) -> tuple[Stubber, ...]:
+        return self.codebuild, self.ecr, self.logs, self.stepfunctions
 
     def close(self) -> None:
         """Nothing that a test has foreseen may be left over."""
-        for stubber in (self.codebuild, self.ecr, self.logs):
+        for stubber in self.all:
             stubber.deactivate()
+        for stubber in self.all:
             stubber.assert_no_pending_responses()
 
-    def no_image(self) -> None:
+    def no_image(self, tag: str = TAG) -> None:
         """ECR does not hold the content tag."""
-        missing = {"imageId": {"imageTag": TAG}, "failureCode": "ImageNotFound", "failureReason": "not found"}
-        self.ecr.add_response("batch_get_image", {"images": [], "failures": [missing]}, self.image_request())
+        missing = {"imageId": {"imageTag": tag}, "failureCode": "ImageNotFound", "failureReason": "not found"}
+        self.ecr.add_response(
+            "batch_get_image", {"images": [], "failures": [missing]}, self._request({"imageTag": tag})
+        )
 
     def image(self, registry: "Registry", digest: str, tag: str = TAG) -> None:
         """ECR holds this manifest under the content tag."""
@@ -168,6 +229,30 @@ class Stubs:
         """CodeBuild describes the build."""
         self.codebuild.add_response("batch_get_builds", {"builds": list(builds)}, {"ids": [BUILD_ID]})
 
+    def stopped(self, build_id: str = BUILD_ID) -> None:
+        """CodeBuild is asked to stop the build."""
+        self.codebuild.add_response("stop_build", {"build": build("STOPPED")}, {"id": build_id})
+
+    def starts(self, answer: dict[str, Any] | None = None) -> dict[str, Any]:
+        """CodeBuild is asked to start a build; the parameters it was asked with."""
+        self.codebuild.add_response("start_build", {"build": answer or build(currentPhase="QUEUED")})
+        return recorded(self.aws.codebuild, "codebuild.StartBuild")
+
+    def starts_execution(self) -> dict[str, Any]:
+        """Step Functions is asked to start an execution; the parameters it was asked with."""
+        arn = STATE_MACHINE.replace("stateMachine", "execution")
+        started = {"executionArn": f"{arn}:1", "startDate": datetime.fromtimestamp(NOW, UTC)}
+        self.stepfunctions.add_response("start_execution", started)
+        return recorded(self.aws.stepfunctions, "stepfunctions.StartExecution")
+
+    def deleted(self, tag: str = TAG) -> None:
+        """ECR is asked to delete the tag."""
+        self.ecr.add_response(
+            "batch_delete_image",
+            {"imageIds": [{"imageTag": tag}], "failures": []},
+            {"registryId": ACCOUNT, "repositoryName": REPOSITORY, "imageIds": [{"imageTag": tag}]},
+        )
+
     def log(self, *lines: str) -> None:
         """CloudWatch Logs holds these last lines of the build."""
         self.logs.add_response(
@@ -181,9 +266,6 @@ class Stubs:
             },
         )
 
-    def image_request(self, tag: str = TAG) -> dict[str, Any]:
-        return self._request({"imageTag": tag})
-
     def _manifest(self, registry: "Registry", digest: str, image_id: dict[str, str]) -> None:
         manifest = registry.blobs[digest].decode()
         image = {"imageId": {"imageTag": TAG, "imageDigest": digest}, "imageManifest": manifest}
@@ -196,6 +278,33 @@ class Stubs:
             "imageIds": [image_id],
             "acceptedMediaTypes": MEDIA_TYPES,
         }
+
+
+def recorded(client: Any, operation: str) -> dict[str, Any]:
+    """What a client is asked in its next call of an operation."""
+    asked: dict[str, Any] = {}
+
+    def record(params: dict[str, Any], **_: object) -> None:
+        asked.update(params)
+        client.meta.events.unregister(f"provide-client-params.{operation}", record)
+
+    client.meta.events.register(f"provide-client-params.{operation}", record)
+    return asked
+
+
+@contextmanager
+def stop_requests(client: Any) -> Iterator[list[str]]:
+    """The builds that CodeBuild is asked to stop, whatever it answers."""
+    ids: list[str] = []
+
+    def record(params: dict[str, Any], **_: object) -> None:
+        ids.append(params["id"])
+
+    client.meta.events.register("provide-client-params.codebuild.StopBuild", record)
+    try:
+        yield ids
+    finally:
+        client.meta.events.unregister("provide-client-params.codebuild.StopBuild", record)
 
 
 @dataclass

@@ -1,7 +1,8 @@
-"""How errors of AWS are taken, and what botocore does with them before we see them."""
+"""What errors of AWS mean, and what botocore does with them before the function sees them."""
 
 import json
 from collections.abc import Iterator
+from http.client import BadStatusLine, IncompleteRead
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, cast
@@ -16,10 +17,11 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
-from image_builder import aws, is_complete, on_event
-from image_builder.aws import Trouble, classify
+from image_builder import aws
+from image_builder.aws import ErrorKind, classify
+from image_builder.handler import handler
 
-from test.image_builder.fakes import BUILD_ID, PROJECT, TAG, FakeClock, event
+from test.image_builder.fakes import BUILD_ID, STATE_MACHINE, TAG, CloudFormation, event, step_input
 
 
 def error(code: str, status: int = 400, message: str = "") -> ClientError:
@@ -35,35 +37,37 @@ def http_error(status: int) -> HTTPError:
 
 
 @pytest.mark.parametrize(
-    ("raised", "trouble"),
+    ("raised", "kind"),
     [
-        (error("AccessDeniedException"), Trouble.ACCESS_DENIED),
-        (error("AccessDenied", 403), Trouble.ACCESS_DENIED),
+        (error("AccessDeniedException"), ErrorKind.ACCESS_DENIED),
+        (error("AccessDenied", 403), ErrorKind.ACCESS_DENIED),
         (
             error("InvalidInputException", message="not authorized to perform: sts:AssumeRole"),
-            Trouble.ACCESS_DENIED,
+            ErrorKind.ACCESS_DENIED,
         ),
-        (error("InvalidInputException", message="no such source"), Trouble.PERMANENT),
-        (error("AccountLimitExceededException"), Trouble.ACCOUNT_LIMIT),
-        (error("ThrottlingException"), Trouble.TRANSIENT),
-        (error("Whatever", 429), Trouble.TRANSIENT),
-        (error("Whatever", 500), Trouble.TRANSIENT),
-        (error("ServerException", 400), Trouble.TRANSIENT),
-        (error("ResourceNotFoundException"), Trouble.PERMANENT),
-        (ReadTimeoutError(endpoint_url="x"), Trouble.TRANSIENT),
-        (ConnectTimeoutError(endpoint_url="x"), Trouble.TRANSIENT),
-        (EndpointConnectionError(endpoint_url="x"), Trouble.TRANSIENT),
-        (ResponseParserError("cut off"), Trouble.TRANSIENT),
-        (NoCredentialsError(), Trouble.PERMANENT),
-        (URLError("unreachable"), Trouble.TRANSIENT),
-        (TimeoutError(), Trouble.TRANSIENT),
-        (http_error(503), Trouble.TRANSIENT),
-        (http_error(403), Trouble.PERMANENT),
+        (error("InvalidInputException", message="no such source"), ErrorKind.PERMANENT),
+        (error("AccountLimitExceededException"), ErrorKind.ACCOUNT_LIMIT),
+        (error("ThrottlingException"), ErrorKind.TRANSIENT),
+        (error("Whatever", 429), ErrorKind.TRANSIENT),
+        (error("Whatever", 500), ErrorKind.TRANSIENT),
+        (error("ServerException", 400), ErrorKind.TRANSIENT),
+        (error("ResourceNotFoundException"), ErrorKind.PERMANENT),
+        (ReadTimeoutError(endpoint_url="x"), ErrorKind.TRANSIENT),
+        (ConnectTimeoutError(endpoint_url="x"), ErrorKind.TRANSIENT),
+        (EndpointConnectionError(endpoint_url="x"), ErrorKind.TRANSIENT),
+        (ResponseParserError("cut off"), ErrorKind.TRANSIENT),
+        (NoCredentialsError(), ErrorKind.PERMANENT),
+        (URLError("unreachable"), ErrorKind.TRANSIENT),
+        (TimeoutError(), ErrorKind.TRANSIENT),
+        (IncompleteRead(b"cut off"), ErrorKind.TRANSIENT),
+        (BadStatusLine("garbage"), ErrorKind.TRANSIENT),
+        (http_error(503), ErrorKind.TRANSIENT),
+        (http_error(403), ErrorKind.PERMANENT),
     ],
 )
-def test_every_error_has_its_answer(raised: Exception, trouble: Trouble) -> None:
+def test_every_error_has_its_kind(raised: Exception, kind: ErrorKind) -> None:
     assert isinstance(raised, aws.AWS_ERRORS)
-    assert classify(raised) is trouble
+    assert classify(raised) is kind
 
 
 def test_errors_without_a_body_have_a_name() -> None:
@@ -72,9 +76,9 @@ def test_errors_without_a_body_have_a_name() -> None:
 
 
 class Api(BaseHTTPRequestHandler):
-    """Answers like the JSON APIs of AWS; the first StartBuild takes effect and is answered with 500."""
+    """Answers like the JSON APIs of AWS; the first start takes effect and is answered with 500."""
 
-    tokens: list[str]
+    names: list[str]
 
     def do_POST(self) -> None:
         operation = self.headers["X-Amz-Target"].split(".")[-1]
@@ -82,12 +86,10 @@ class Api(BaseHTTPRequestHandler):
         status, answer = 200, cast("dict[str, Any]", {})
         if operation == "BatchGetImage":
             answer = {"failures": [{"failureCode": "ImageNotFound", "imageId": {"imageTag": TAG}}]}
-        if operation == "StartBuild":
-            self.tokens.append(asked["idempotencyToken"])
+        if operation in ("StartBuild", "StartExecution"):
+            self.names.append(asked.get("idempotencyToken") or asked["name"])
             answer = {"build": {"id": BUILD_ID, "buildStatus": "IN_PROGRESS"}}
-            status = 500 if len(self.tokens) == 1 else 200
-        if operation == "BatchGetBuilds":
-            answer = {"builds": [{"id": BUILD_ID, "buildStatus": "IN_PROGRESS"}]}
+            status = 500 if len(self.names) == 1 else 200
         body = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -99,8 +101,8 @@ class Api(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def tokens(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    Api.tokens = []
+def names(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    Api.names = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
@@ -109,23 +111,33 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("STATE_MACHINE_ARN", STATE_MACHINE)
     aws.connect.cache_clear()
-    yield Api.tokens
+    yield Api.names
     aws.connect.cache_clear()
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-def test_botocore_repeats_start_build_with_the_same_token(tokens: list[str]) -> None:
-    assert on_event.handler(event("create"), None)["BuildId"] == BUILD_ID
-    assert tokens == [event("create")["RequestId"]] * 2
+def test_botocore_repeats_start_build_with_the_same_token(names: list[str]) -> None:
+    started = handler({**step_input("create"), "Started": None}, None)
+    assert started is not None
+    assert started["build_id"] == BUILD_ID
+    assert names == [event("create")["RequestId"]] * 2
 
 
-def test_handlers_use_the_clients_of_their_own_region(tokens: list[str], clock: FakeClock) -> None:
+def test_botocore_repeats_start_execution_with_the_same_name(names: list[str]) -> None:
+    assert handler(event("create"), None) is None
+    assert names == [event("create")["RequestId"]] * 2
+
+
+def test_the_handler_uses_clients_of_its_own_region_and_makes_them_once(
+    names: list[str], cloudformation: CloudFormation
+) -> None:
     assert aws.connect() is aws.connect()
-    assert aws.connect().codebuild.meta.region_name == "eu-west-1"
-    assert is_complete.handler(event("create") | {"BuildId": BUILD_ID}, None) == {"IsComplete": False}
-    assert on_event.handler(event("delete"), None) == {}
-    assert PROJECT in BUILD_ID
-    assert tokens == []
+    clients = vars(aws.connect()).values()
+    assert {client.meta.region_name for client in clients} == {"eu-west-1"}
+    assert handler(event("delete"), None) is None
+    assert cloudformation.data == {}
+    assert names == []

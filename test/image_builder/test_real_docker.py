@@ -1,67 +1,80 @@
-"""The generated commands against a real ``docker buildx build``: what arrives in the image, byte for byte."""
+"""The build program against a real ``docker buildx build``: what arrives in the image, byte for byte."""
 
-import contextlib
 import io
 import json
 import os
-import shutil
+import socket
 import subprocess
 import tarfile
+import tempfile
+import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from image_builder.build_program import __main__ as program
+from image_builder.build_program import entrypoint, image, layer_cache, parameters, process, settings, source
+from image_builder.build_program.entrypoint import WrongArchitectureError
+from image_builder.build_program.image import ImageRejectedError
+from image_builder.build_program.process import CommandError
+from image_builder.build_program.settings import Settings
 
-from test.image_builder.fakes import TAG, URI
-from test.image_builder.shell import until_failure
-from test.image_builder.test_buildspec import HOSTILE, TOKEN, elf, uncached
-from test.image_builder.test_fuzz import PASSABLE
-from test.rehearsal import engine
+from test.image_builder.build_program.entrypoints import ARM64, STARTS, X86_64, Start, write_image
+from test.image_builder.build_program.recorder import HOSTILE, IMAGE, PREVIOUS_TAG, TAG, Machine
+from test.rehearsal import debian, engine
+from test.rehearsal.processes import free_port, spawn, stop, wait_until
 
-IMAGE = f"{URI}:{TAG}"
 NOTHING = "FROM scratch\nCOPY Dockerfile /\n"
+PASSABLE = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=80)
+MANIFESTS = [
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+]
 
 
 @dataclass
 class Docker:
-    """A real engine, and a folder with a source."""
+    """A real engine, and a work folder that the phase before the build has prepared."""
 
     engine: engine.Engine
-    root: Path
+    settings: Settings
 
     @property
-    def source(self) -> Path:
-        return self.root / "source"
+    def context(self) -> Path:
+        return self.settings.context
 
-    def build(self, document: str) -> "subprocess.CompletedProcess[str]":
-        """Runs what the buildspec does between logging in and pushing."""
-        (self.root / "bin").mkdir(exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            (self.root / "bin/docker").symlink_to(self.engine.docker)
-        phases = json.loads(document)["phases"]
-        everything = [command for phase in phases.values() for command in phase["commands"]]
-        (push,) = (number for number, command in enumerate(everything) if "docker push" in command)
-        commands = [command for command in everything[:push] if "login" not in command]
-        environment = {
-            **os.environ,
-            **self.engine.environment,
-            "PATH": f"{self.root}/bin:/usr/bin:/bin",
-            "HOME": str(self.root),
-            "CANARY": str(self.root / "canary"),
-        }
-        return subprocess.run(
-            ["bash", "-c", until_failure(commands)],
-            cwd=self.source,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=120,
+    def build(self, **options: object) -> None:
+        """Run the build phase."""
+        document = json.dumps({"file": "Dockerfile", **options})
+        (self.settings.folder / "parameters.json").write_text(document)
+        source.restore(parameters.parse(document), self.context)
+        program.build(self.settings)
+
+    def image(self) -> Any:
+        """What the engine says about the image."""
+        return json.loads(self.engine.run("image", "inspect", self.settings.image_uri))[0]
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A registry of this machine."""
+
+    host: str
+
+    def manifest(self, name: str, tag: str) -> tuple[str, bytes]:
+        """The media type and the content of a manifest."""
+        request = urllib.request.Request(
+            f"http://{self.host}/v2/{name}/manifests/{tag}", headers={"Accept": ", ".join(MANIFESTS)}
         )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.headers["Content-Type"], response.read()
 
 
 @pytest.fixture(scope="module")
@@ -72,25 +85,65 @@ def real_engine() -> Iterator[engine.Engine]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def registry(real_engine: engine.Engine) -> Iterator[Registry]:
+    if not debian.is_debian() or not real_engine.is_on_this_machine:
+        pytest.skip("the registry is a Debian package that runs on the engine's machine")
+    root = debian.unpacked("docker-registry", [f"docker-registry/{debian.SUITE}"])
+    with tempfile.TemporaryDirectory() as folder:
+        host, log = f"127.0.0.1:{free_port()}", Path(folder) / "log"
+        configuration = Path(folder) / "registry.yml"
+        configuration.write_text(
+            json.dumps(
+                {
+                    "version": 0.1,
+                    "storage": {"filesystem": {"rootdirectory": f"{folder}/data"}},
+                    "http": {"addr": host},
+                }
+            )
+        )
+        running = spawn(
+            [str(root / "usr/bin/docker-registry"), "serve", str(configuration)], log, dict(os.environ)
+        )
+        try:
+            wait_until(lambda: _listens(host), "docker-registry", running, log)
+            yield Registry(host)
+        finally:
+            stop(running)
+
+
+def _listens(host: str) -> bool:
+    try:
+        urllib.request.urlopen(f"http://{host}/v2/", timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
 @pytest.fixture
-def docker(real_engine: engine.Engine, tmp_path: Path) -> Iterator[Docker]:
-    made = Docker(real_engine, tmp_path)
-    made.source.mkdir()
+def docker(real_engine: engine.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Docker]:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/docker").symlink_to(real_engine.docker)
+    for name, value in real_engine.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    monkeypatch.setenv("CANARY", str(tmp_path / "canary"))
+    wanted = settings.read(Machine(tmp_path).environment)
+    made = Docker(real_engine, replace(wanted, folder=tmp_path / "work"))
+    made.context.mkdir(parents=True)
     yield made
     assert not (tmp_path / "canary").exists()
-    assert (tmp_path / ".arm64-agent-image" / TOKEN).is_dir()
-    real_engine.run("image", "rm", "--force", IMAGE, check=False)
+    real_engine.run("image", "rm", "--force", made.settings.image_uri, check=False)
 
 
 def labels_of(docker: Docker, arguments: Mapping[str, str]) -> list[str]:
     """What a Dockerfile that copies every build argument into a label makes of them."""
     labels = "".join(f'ARG {name}\nLABEL {name}="${name}"\n' for name in arguments)
-    (docker.source / "Dockerfile").write_text(NOTHING + labels)
-    done = docker.build(uncached(buildArgs=arguments))
-    assert done.returncode == 0, done.stdout
-    image = json.loads(docker.engine.run("image", "inspect", IMAGE))[0]
-    assert (image["Os"], image["Architecture"]) == ("linux", "arm64")
-    return [image["Config"]["Labels"][name] for name in arguments]
+    (docker.context / "Dockerfile").write_text(NOTHING + labels)
+    docker.build(buildArgs=arguments)
+    details = docker.image()
+    assert (details["Os"], details["Architecture"]) == ("linux", "arm64")
+    return [details["Config"]["Labels"][name] for name in arguments]
 
 
 def test_build_arguments_arrive_byte_for_byte(docker: Docker) -> None:
@@ -98,7 +151,7 @@ def test_build_arguments_arrive_byte_for_byte(docker: Docker) -> None:
     assert labels_of(docker, arguments) == list(HOSTILE.values())
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(PASSABLE, min_size=60, max_size=60))
 def test_any_build_arguments_arrive_byte_for_byte(docker: Docker, values: list[str]) -> None:
     assert labels_of(docker, {f"ARG_{n}": value for n, value in enumerate(values)}) == values
@@ -106,109 +159,73 @@ def test_any_build_arguments_arrive_byte_for_byte(docker: Docker, values: list[s
 
 @pytest.mark.parametrize(
     "file",
-    ["-f", "a b/Docker file", 'it\'s "$HOME" $(touch $CANARY)', "`touch $CANARY`;x", "näme"],
+    ["-", "-f", "a b/Docker file", 'it\'s "$HOME" $(touch $CANARY)', "`touch $CANARY`;x", "näme", "a,b=c"],
 )
 def test_dockerfiles_of_any_name_are_found(file: str, docker: Docker) -> None:
-    path = docker.source / file
+    path = docker.context / file
     path.parent.mkdir(exist_ok=True)
     path.write_text(NOTHING.replace("Dockerfile", "."))
-    done = docker.build(uncached(file=file))
-    assert done.returncode == 0, done.stdout
+    docker.build(file=file)
+    assert docker.image()["Os"] == "linux"
 
 
 @pytest.mark.parametrize("target", ["$(touch $CANARY)", "--push", "a b"])
-def test_targets_are_taken_as_they_are(target: str, docker: Docker) -> None:
-    (docker.source / "Dockerfile").write_text(NOTHING)
-    done = docker.build(uncached(target=target))
-    assert done.returncode != 0
-    assert f'target stage "{target}" could not be found' in done.stdout
+def test_targets_are_taken_as_they_are(
+    target: str, docker: Docker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (docker.context / "Dockerfile").write_text(NOTHING)
+    with pytest.raises(CommandError):
+        docker.build(target=target)
+    assert f'target stage "{target}" could not be found' in capsys.readouterr().out
 
 
-SCRIPTS = {"start": "#!/usr/bin/env -S python3 -u\n", "windows": "#! /opt/agent/run \r\n"}
-ARM64, X86_64 = 0xB7, 0x3E
-
-
-@dataclass(frozen=True)
-class Start:
-    """How an image starts its program, and where that is; what else it holds is for another machine."""
-
-    instructions: str
-    program: str
-
-
-STARTS = {
-    "absolute path": Start('ENTRYPOINT ["/opt/agent/run"]', "/opt/agent/run"),
-    "command without entrypoint": Start('CMD ["/opt/agent/run", "x"]', "/opt/agent/run"),
-    "entrypoint before command": Start('ENTRYPOINT ["/opt/agent/run"]\nCMD ["/bin/sh"]', "/opt/agent/run"),
-    "on the default path": Start('CMD ["python3", "agent.py"]', "/usr/local/bin/python3"),
-    "on a path of its own": Start('ENV PATH="/no where:/opt/agent/"\nCMD ["run"]', "/opt/agent/run"),
-    "first of two on the path": Start('ENV PATH=/opt/agent:/other\nCMD ["run"]', "/opt/agent/run"),
-    "in the working directory": Start('WORKDIR /opt\nCMD ["agent/run"]', "/opt/agent/run"),
-    "above the working directory": Start('WORKDIR /opt/agent\nCMD ["./run"]', "/opt/agent/./run"),
-    "a script": Start('CMD ["/scripts/start"]', "/usr/bin/env"),
-    "a script of another system": Start('CMD ["/scripts/windows"]', "/opt/agent/run"),
-    "through links": Start('CMD ["/links/first"]', "/links/first"),
-    "shell form": Start("CMD exec agent", "/bin/sh"),
-    "a name with blanks": Start('CMD ["/odd/a $(touch $CANARY) b"]', "/odd/a $(touch $CANARY) b"),
-}
-
-
-def write_image(source: Path, start: Start, program: int, others: int) -> None:
-    """An image of made-up programs, one of which is for another machine than the others."""
-    shutil.rmtree(source / "root", ignore_errors=True)
-    names = ["/opt/agent/run", "/other/run", "/usr/local/bin/python3", "/usr/bin/python3", "/usr/bin/env"]
-    names += ["/bin/sh", "/odd/a $(touch $CANARY) b"]
-    wanted = os.path.normpath(start.program).replace("/links/first", "/opt/agent/run")
-    for name in names:
-        path = source / "root" / name[1:]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(elf(program if name == wanted else others))
-    (source / "root/scripts").mkdir()
-    for name, text in SCRIPTS.items():
-        (source / "root/scripts" / name).write_bytes(text.encode())
-    (source / "root/links").mkdir()
-    (source / "root/links/first").symlink_to("../links/second")
-    (source / "root/links/second").symlink_to("/opt/agent/run")
-    (source / "Dockerfile").write_text(f"FROM scratch\nCOPY root /\n{start.instructions}\n")
+def test_build_contexts_are_passed_by_name(docker: Docker) -> None:
+    other = docker.settings.folder / "other, =context"
+    other.mkdir()
+    (other / "file").write_text("x")
+    (docker.context / "Dockerfile").write_text("FROM scratch\nCOPY --from=more file /\n")
+    docker.build(buildContexts={"more": str(other)})
+    assert docker.image()["RootFS"]["Layers"]
 
 
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
-def test_program_of_the_image_is_found_and_read(start: Start, docker: Docker) -> None:
-    write_image(docker.source, start, ARM64, X86_64)
-    done = docker.build(uncached())
-    assert done.returncode == 0, done.stdout
-    assert f"\n{start.program}, which the image starts, is for arm64\n" in done.stdout
-    write_image(docker.source, start, X86_64, ARM64)
-    done = docker.build(uncached())
-    assert done.returncode == 1
-    assert done.stdout.endswith(f"\n{start.program}, which the image starts, is for x86-64, not for arm64\n")
+def test_program_of_the_image_is_found_and_read(
+    start: Start, docker: Docker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_image(docker.context, start, ARM64, X86_64)
+    docker.build()
+    entrypoint.check(IMAGE)
+    assert f"{start.program}, which the image starts, is for arm64\n" in capsys.readouterr().out
+    write_image(docker.context, start, X86_64, ARM64)
+    docker.build()
+    with pytest.raises(WrongArchitectureError) as caught:
+        entrypoint.check(IMAGE)
+    assert str(caught.value) == f"{start.program}, which the image starts, is for x86-64, not for arm64"
     assert not docker.engine.containers()
 
 
 @pytest.mark.parametrize("instructions", ["", 'CMD ["/mounted/later"]', 'CMD ["/opt"]', 'CMD ["/dangling"]'])
-def test_image_without_a_program_is_not_refused(instructions: str, docker: Docker) -> None:
-    (docker.source / "opt/x").mkdir(parents=True)
-    (docker.source / "dangling").symlink_to("nothing")
-    (docker.source / "Dockerfile").write_text(f"FROM scratch\nCOPY . /\n{instructions}\n")
-    done = docker.build(uncached())
-    assert done.returncode == 0, done.stdout
-    assert "notice: what the image starts is not known" in done.stdout
+def test_image_without_a_program_is_accepted(
+    instructions: str, docker: Docker, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (docker.context / "opt/x").mkdir(parents=True)
+    (docker.context / "dangling").symlink_to("nothing")
+    (docker.context / "Dockerfile").write_text(f"FROM scratch\nCOPY . /\n{instructions}\n")
+    docker.build()
+    image.check(docker.settings)
+    assert "notice: which program the image starts" in capsys.readouterr().out
 
 
 def test_context_holds_links_and_empty_directories(docker: Docker) -> None:
-    (docker.source / "Dockerfile").write_text("FROM scratch\nCOPY . /context\n")
-    (docker.source / "lib").mkdir()
-    (docker.source / "lib/file").write_text("x")
+    (docker.context / "Dockerfile").write_text("FROM scratch\nCOPY . /context\n")
+    (docker.context / "lib").mkdir()
+    (docker.context / "lib/file").write_text("x")
     links = {"modules/lib": "../lib", "modules/file é": "../lib/file", "dangling": "no where"}
-    done = docker.build(uncached(symbolicLinks=links, emptyDirectories=["tmp/a b"]))
-    assert done.returncode == 0, done.stdout
+    docker.build(symbolicLinks=links, emptyDirectories=["tmp/a b"])
     container = docker.engine.run("create", "--platform=linux/arm64", IMAGE, "none")
     try:
         copied = subprocess.run(
-            [docker.engine.docker, "cp", f"{container}:/context", "-"],
-            env={**os.environ, **docker.engine.environment},
-            stdout=subprocess.PIPE,
-            check=True,
+            ["docker", "cp", f"{container}:/context", "-"], capture_output=True, check=True
         )
     finally:
         docker.engine.run("container", "rm", container)
@@ -216,3 +233,121 @@ def test_context_holds_links_and_empty_directories(docker: Docker) -> None:
         entries = {entry.name.removeprefix("context/"): entry for entry in archive.getmembers()}
     assert {name: entry.linkname for name, entry in entries.items() if entry.issym()} == links
     assert entries["tmp/a b"].isdir()
+
+
+def write_large(docker: Docker) -> None:
+    """A Dockerfile of one layer that hardly compresses and one that does."""
+    (docker.context / "Dockerfile").write_text("FROM scratch\nCOPY random /\nCOPY zeros /\n")
+    (docker.context / "random").write_bytes(os.urandom(300_000))
+    (docker.context / "zeros").write_bytes(bytes(3_000_000))
+
+
+def test_image_over_the_limit_is_refused(docker: Docker, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_large(docker)
+    docker.build()
+    monkeypatch.setattr(image, "SIZE_LIMIT", 400_000)
+    image.check(docker.settings)
+    monkeypatch.setattr(image, "SIZE_LIMIT", 250_000)
+    with pytest.raises(ImageRejectedError, match="compressed, AgentCore Runtime's limit"):
+        image.check(docker.settings)
+
+
+def test_image_for_another_platform_is_refused(docker: Docker) -> None:
+    (docker.context / "Dockerfile").write_text(f"FROM --platform=linux/amd64 scratch\n{NOTHING[13:]}")
+    docker.engine.run(
+        "buildx",
+        "build",
+        "--platform=linux/amd64",
+        "--provenance=false",
+        f"--tag={IMAGE}",
+        str(docker.context),
+    )
+    with pytest.raises(ImageRejectedError, match="the image is for linux/amd64, not for linux/arm64"):
+        image.check(docker.settings)
+
+
+def in_registry(docker: Docker, registry: Registry, name: str) -> Docker:
+    """The same build for a repository of this machine."""
+    return replace(docker, settings=replace(docker.settings, repository_uri=f"{registry.host}/{name}"))
+
+
+def test_pushed_image_is_one_manifest_of_docker_media_types(docker: Docker, registry: Registry) -> None:
+    local = in_registry(docker, registry, "agent")
+    write_large(local)
+    local.build()
+    size = local.image()["Size"]
+    image.push(local.settings)
+    media_type, content = registry.manifest("agent", TAG)
+    manifest = json.loads(content)
+    assert media_type == manifest["mediaType"] == MANIFESTS[0]
+    assert manifest["config"]["mediaType"] == "application/vnd.docker.container.image.v1+json"
+    layers = {layer["mediaType"] for layer in manifest["layers"]}
+    assert layers == {"application/vnd.docker.image.rootfs.diff.tar.gzip"}
+    blobs = manifest["config"]["size"] + sum(layer["size"] for layer in manifest["layers"])
+    assert 0 <= size - blobs <= len(content)
+
+
+def test_image_on_an_oci_base_has_docker_media_types(docker: Docker, registry: Registry) -> None:
+    base = f"{registry.host}/base:oci"
+    write_large(docker)
+    output = f"--output=type=image,name={base},oci-mediatypes=true"
+    docker.engine.run(
+        "buildx", "build", "--platform=linux/arm64", "--provenance=false", output, str(docker.context)
+    )
+    docker.engine.run("push", base)
+    assert registry.manifest("base", "oci")[0] == MANIFESTS[2]
+    docker.engine.run("image", "rm", "--force", base)
+    local = in_registry(docker, registry, "child")
+    (local.context / "Dockerfile").write_text(f"FROM {base}\nCOPY Dockerfile /\n")
+    local.build()
+    image.push(local.settings)
+    media_type, content = registry.manifest("child", TAG)
+    assert media_type == MANIFESTS[0]
+    assert "vnd.oci" not in content.decode()
+
+
+def test_push_of_an_image_that_is_there_is_found_out(docker: Docker, registry: Registry) -> None:
+    local = in_registry(docker, registry, "race")
+    (local.context / "Dockerfile").write_text(NOTHING)
+    local.build()
+    assert not image._is_pushed(local.settings)
+    image.push(local.settings)
+    assert image._is_pushed(local.settings)
+
+
+def test_layer_cache_is_written_and_read(
+    docker: Docker, registry: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local = in_registry(docker, registry, "cached")
+    write_large(local)
+    local.build()
+    layer_cache.write(local.settings, parameters.parse('{"file": "Dockerfile"}'), local.settings.requested_at)
+    assert "the layer cache was written in" in capsys.readouterr().out
+    later = replace(local.settings, image_tag="2" * 64, previous_image_tag=TAG)
+    if local.engine.private:
+        local.engine.forget_builds()
+    replace(local, settings=later).build()
+    said = capsys.readouterr().out
+    assert f"importing cache manifest from {registry.host}/cached:cache-{TAG}" in said
+    assert "CACHED" in said
+    local.engine.run("image", "rm", "--force", later.image_uri)
+
+
+def test_missing_cache_fails_no_build(
+    docker: Docker, registry: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local = in_registry(docker, registry, "uncached")
+    (local.context / "Dockerfile").write_text(NOTHING)
+    local = replace(local, settings=replace(local.settings, previous_image_tag=PREVIOUS_TAG))
+    local.build()
+    said = capsys.readouterr().out
+    assert f"cache-{PREVIOUS_TAG}: not found" in said
+    assert "trying again without it" not in said
+
+
+def test_time_out_ends_a_build_that_hangs(docker: Docker) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        base = f"127.0.0.1:{silent.getsockname()[1]}/base"
+        (docker.context / "Dockerfile").write_text(f"FROM {base}\n")
+        with pytest.raises(CommandError, match="docker buildx build did not end within 1 s"):
+            process.stream(["docker", "buildx", "build", "--progress=plain", "."], docker.context, timeout=1)

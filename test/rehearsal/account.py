@@ -14,6 +14,7 @@ from typing import Any
 
 import boto3
 
+from .aws.namespace import remove_all
 from .engine import Engine
 from .processes import answers, free_port, spawn, stop, wait_until
 from .progress import step
@@ -100,8 +101,16 @@ class Account:
         path.write_text(json.dumps([*planned, {"kind": kind, "times": times, **details}]))
 
     def clear_faults(self) -> None:
-        """Let everything go well again."""
+        """Let everything go well again, without a limit of builds."""
         (self.folder / "faults.json").write_text("[]")
+        self.limit_builds(None)
+
+    def limit_builds(self, running: int | None) -> None:
+        """Let the account run this many builds at a time; five times as many may wait in the queue."""
+        path = self.folder / "limits.json"
+        staged = path.with_suffix(".new")
+        staged.write_text(json.dumps({"running": running}))
+        staged.replace(path)
 
     def now(self) -> float:
         """A point in time for `since`."""
@@ -109,10 +118,9 @@ class Account:
 
 
 @contextlib.contextmanager
-def account(folder: Path, engine: Engine, node_modules: Path, place: Place = HOME) -> Iterator[Account]:
+def account(folder: Path, engine: Engine, place: Place = HOME) -> Iterator[Account]:
     """An account for the duration of the block."""
     served = Account(folder, free_port(), place)
-    shims = _shims(folder)
     log = folder / "aws.log"
     environment = {
         **os.environ,
@@ -129,17 +137,16 @@ def account(folder: Path, engine: Engine, node_modules: Path, place: Place = HOM
         "SFTP_ENABLED": "0",
         "SFN_WAIT_SCALE": WAIT_SCALE,
         "LOG_LEVEL": "INFO",
-        "NODE_PATH": str(node_modules),
         "PYTHONPATH": str(HERE.parents[1]),
         "TMPDIR": str(folder / "tmp"),
         "REHEARSAL_FOLDER": str(folder),
         "REHEARSAL_PARTITION": place.partition,
         "REHEARSAL_URL_SUFFIX": place.url_suffix,
-        "REHEARSAL_DOCKER": engine.docker,
         "REHEARSAL_DOCKER_CONFIG": f"{engine.environment['DOCKER_CONFIG']}/config.json",
-        "REHEARSAL_REGISTRY": served.registry,
-        "REHEARSAL_BUILD_PATH": f"{shims}:{os.environ.get('PATH', '')}",
+        "REHEARSAL_LAUNCHERS": str(_launchers(folder, engine.docker, served.registry)),
     }
+    if engine.packages:
+        environment["REHEARSAL_ENGINE_PACKAGES"] = str(engine.packages)
     (folder / "tmp").mkdir()
     with step("starting the emulated AWS"):
         process = spawn([sys.executable, "-m", "test.rehearsal.aws"], log, environment, cwd=folder)
@@ -152,13 +159,22 @@ def account(folder: Path, engine: Engine, node_modules: Path, place: Place = HOM
         yield served
     finally:
         stop(process)
+        remove_all(folder / "tmp")
 
 
-def _shims(folder: Path) -> Path:
+def _launchers(folder: Path, docker: str, registry: str) -> Path:
+    """The commands of CodeBuild's image that are not the machine's own: docker, aws and python3."""
     target = folder / "bin"
     target.mkdir()
-    for name in ("docker", "aws"):
+    base = str(Path(getattr(sys, "_base_executable", sys.executable)).resolve())
+    bare = f'"{base}" -I -S "{HERE}/shims'
+    commands = {
+        "docker": f'{bare}/docker.py" "{docker}" "{registry}"',
+        "aws": f'"{sys.executable}" "{HERE}/shims/aws.py"',
+        "python3": f'{bare}/python3.py" "{base}"',
+    }
+    for name, command in commands.items():
         launcher = target / name
-        launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{HERE}/shims/{name}.py" "$@"\n')
+        launcher.write_text(f'#!/bin/sh\nexec {command} "$@"\n')
         launcher.chmod(0o755)
     return target

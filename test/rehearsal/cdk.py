@@ -57,8 +57,6 @@ class Cdk:
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
             "CDK_DEFAULT_REGION": self.account.place.region,
             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
-            "REHEARSAL_DOCKER": self.engine.docker,
-            "REHEARSAL_REGISTRY": self.account.registry,
             "CI": "true",
         }
 

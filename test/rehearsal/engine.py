@@ -20,6 +20,7 @@ from .progress import say, step
 from .shared import shared
 
 ENGINE_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "containerd")
+DEFAULT_HOST = "unix:///var/run/docker.sock"
 BRIDGE = Path("/sys/class/net/docker0")
 QEMU_PACKAGES = (f"qemu-user/{debian.SUITE}",)
 
@@ -32,11 +33,12 @@ class Engine:
     private: bool
     plugins: Sequence[str]
     environment: Mapping[str, str]
+    packages: Path | None = None
 
     @property
     def is_on_this_machine(self) -> bool:
         """Whether the engine is reached by a socket of this machine."""
-        return self.environment.get("DOCKER_HOST", "unix://").startswith("unix://")
+        return self.environment["DOCKER_HOST"].startswith("unix://")
 
     def run(self, *arguments: str, check: bool = True) -> str:
         """Run the docker command line and return what it printed."""
@@ -80,7 +82,7 @@ def engine() -> Iterator[Engine]:
         found = _existing()
         chosen = _with_own_configuration(found or stack.enter_context(_private_engine()), stack)
         if found:
-            say(f"  using the Docker engine at {found.environment.get('DOCKER_HOST', 'its default socket')}")
+            say(f"  using the Docker engine at {found.environment['DOCKER_HOST']}")
             stack.enter_context(_left_as_found(chosen))
         if binfmt.is_needed(debian.cache_folder()) and debian.is_debian():
             root = debian.unpacked("qemu", QEMU_PACKAGES, keep="qemu-aarch64")
@@ -119,8 +121,7 @@ def _existing() -> Engine | None:
     docker = shutil.which("docker")
     if not docker:
         return None
-    host = os.environ.get("DOCKER_HOST") or _context_host(docker)
-    environment = {"DOCKER_HOST": host} if host else {}
+    environment = {"DOCKER_HOST": os.environ.get("DOCKER_HOST") or _context_host(docker) or DEFAULT_HOST}
     own = Path(os.environ.get("DOCKER_CONFIG", str(Path.home() / ".docker")))
     found = Engine(docker, private=False, plugins=[str(own / "cli-plugins")], environment=environment)
     try:
@@ -215,6 +216,7 @@ def _started(root: Path, folder: Path) -> Iterator[Engine]:
         private=True,
         plugins=[str(root / "usr/libexec/docker/cli-plugins")],
         environment={"DOCKER_HOST": f"unix://{folder}/docker.sock"},
+        packages=root,
     )
     log = folder / "dockerd.log"
     with step("starting a private Docker engine"):

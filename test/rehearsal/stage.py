@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import base_images, cdk, lambda_runtime
+from . import base_images, cdk
 from .account import HOME, Account, Place, account
 from .engine import Engine, engine
 from .processes import RehearsalError, sigterm_as_interrupt
@@ -53,7 +53,7 @@ def deployable(docker: Engine, place: Place = HOME, images: Iterable[str] = MAKE
     with contextlib.ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="arm64-rehearsal-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        cloud = stack.enter_context(account(folder, docker, lambda_runtime.node_modules(), place))
+        cloud = stack.enter_context(account(folder, docker, place))
         with step("serving base images"):
             for name in images:
                 _serve(docker, cloud, name)

@@ -119,7 +119,7 @@ def test_a_secret_is_nowhere_else(
     for group in logs.describe_log_groups()["logGroups"]:
         events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
         places[f"log {group['logGroupName']}"] = "\n".join(e["message"] for e in events).encode()
-    assert any(b"docker buildx build" in data for place, data in places.items() if place.startswith("log "))
+    assert any(b"image_builder.build_program build" in d for p, d in places.items() if p.startswith("log "))
     assert sum(place.startswith("image") for place in places) > 3
     for name in ("token", "parameter"):
         assert [place for place, data in places.items() if planted[name].encode() in data] == []

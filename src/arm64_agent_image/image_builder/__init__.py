@@ -1,5 +1,5 @@
-"""Deploy-time half of arm64-agent-image: two Lambda functions that have CodeBuild build a linux/arm64 image.
+"""Deploy-time half of arm64-agent-image: builds the linux/arm64 image of a ``Custom::Arm64AgentImage``.
 
-``on_event`` answers CloudFormation's request by starting, or finding, one build; ``is_complete`` follows that
-build and verifies the image it pushed.
+``handler`` runs in AWS Lambda, for AWS CloudFormation's requests and for every step of the execution in
+AWS Step Functions that waits for a build. ``build`` runs in AWS CodeBuild.
 """

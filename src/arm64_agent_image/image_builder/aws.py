@@ -1,4 +1,4 @@
-"""The AWS clients of the two functions, and how their errors are taken."""
+"""The AWS clients of the function, and the kinds of their errors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
+from http.client import HTTPException
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_codebuild import CodeBuildClient
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 _CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
 _ACCESS_DENIED = {
@@ -43,12 +45,12 @@ _THROTTLED = {
     "RequestTimeout",
     "RequestTimeoutException",
 }
-_NO_ANSWER = (HTTPClientError, BotoConnectionError, ResponseParserError, OSError)
+_NO_ANSWER = (HTTPClientError, BotoConnectionError, ResponseParserError, HTTPException, OSError)
 
-AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, OSError)
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, HTTPException, OSError)
 
 
-class Trouble(Enum):
+class ErrorKind(Enum):
     """Kinds of AWS errors that call for different answers."""
 
     ACCESS_DENIED = "access denied"
@@ -59,11 +61,12 @@ class Trouble(Enum):
 
 @dataclass(frozen=True)
 class Aws:
-    """The clients that the functions use."""
+    """The clients that the function uses."""
 
     codebuild: CodeBuildClient
     ecr: ECRClient
     logs: CloudWatchLogsClient
+    stepfunctions: SFNClient
 
 
 class Clock:
@@ -85,10 +88,11 @@ def connect() -> Aws:
         codebuild=boto3.client("codebuild", config=_CONFIG),
         ecr=boto3.client("ecr", config=_CONFIG),
         logs=boto3.client("logs", config=_CONFIG),
+        stepfunctions=boto3.client("stepfunctions", config=_CONFIG),
     )
 
 
-def classify(error: Exception) -> Trouble:
+def classify(error: Exception) -> ErrorKind:
     """What an error of a call to AWS, or of a download, means.
 
     A role that was made seconds ago is refused until IAM has propagated it: with AccessDenied when the
@@ -96,19 +100,21 @@ def classify(error: Exception) -> Trouble:
     project yet.
     """
     if isinstance(error, HTTPError):
-        return Trouble.TRANSIENT if error.code >= 500 or error.code == 429 else Trouble.PERMANENT
+        return ErrorKind.TRANSIENT if error.code >= 500 or error.code == 429 else ErrorKind.PERMANENT
     if isinstance(error, ClientError):
         code, status = error_code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _ACCESS_DENIED or (
             code == "InvalidInputException" and "sts:AssumeRole" in error_message(error)
         ):
-            return Trouble.ACCESS_DENIED
+            return ErrorKind.ACCESS_DENIED
         if code == "AccountLimitExceededException":
-            return Trouble.ACCOUNT_LIMIT
+            return ErrorKind.ACCOUNT_LIMIT
         return (
-            Trouble.TRANSIENT if code in _THROTTLED or status >= 500 or status == 429 else Trouble.PERMANENT
+            ErrorKind.TRANSIENT
+            if code in _THROTTLED or status >= 500 or status == 429
+            else ErrorKind.PERMANENT
         )
-    return Trouble.TRANSIENT if isinstance(error, _NO_ANSWER) else Trouble.PERMANENT
+    return ErrorKind.TRANSIENT if isinstance(error, _NO_ANSWER) else ErrorKind.PERMANENT
 
 
 def error_code(error: Exception) -> str:

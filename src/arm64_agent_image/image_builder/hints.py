@@ -48,7 +48,7 @@ _DOCKER = "use a 'buildImage' with Docker and buildx in ImageBuild.codeBuild(), 
 
 _HINTS = (
     (r"exec format error", f"a program of another architecture than arm64 was run: {_BASE_IMAGE}"),
-    (r", which the image starts, is for [\w-]+, not for arm64", f"the image would not start: {_BASE_IMAGE}"),
+    (r", which the image starts, is for [\w -]+, not for arm64", f"the image would not start: {_BASE_IMAGE}"),
     (r"no match for platform in manifest", f"a base image has no linux/arm64: {_BASE_IMAGE}"),
     (r"no matching manifest for linux/arm64", f"a base image has no linux/arm64: {_BASE_IMAGE}"),
     (r"does not match the specified platform", f"a base image has no linux/arm64: {_BASE_IMAGE}"),
@@ -84,7 +84,7 @@ _ANYWHERE = ": check the address, or whether the host is up, then deploy again"
 
 
 def hint(lines: Iterable[str], *, in_vpc: bool) -> str | None:
-    """What to do about the last line that shows a well-known cause; None when none does."""
+    """What to do about the last line that shows a well-known cause, if one does."""
     for line in reversed(list(lines)):
         for pattern, advice in _HINTS:
             if re.search(pattern, line):

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from . import codebuild
 from .aws import AWS_ERRORS
-from .failure import LIMIT, ImageBuildError, plain, shorten, shorten_start, weight
+from .errors import LIMIT, ImageBuildError, json_size, printable, truncate, truncate_start
 from .hints import hint
+from .timeouts import DEADLINE, LATEST_START, MAX_BUILD
 
 if TYPE_CHECKING:
     from mypy_boto3_codebuild.type_defs import BuildTypeDef
     from mypy_boto3_logs import CloudWatchLogsClient
 
-    from .properties import Properties
+    from .request import Request
 
 LOG_EVENTS = 200
 LOG_LINES = 12
 _LINE_LIMIT = 400
-_FORMER_OUTPUT = re.compile(r"\[Container\].*Command did not exit successfully")
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
     "aws-cn": "console.amazonaws.cn",
@@ -29,36 +29,48 @@ _CONSOLES = {
 }
 _VERDICTS = {
     "FAILED": "failed",
-    "FAULT": "failed by a fault of CodeBuild itself",
+    "FAULT": "failed because of a fault in CodeBuild",
     "STOPPED": "was stopped",
-    "TIMED_OUT": "ran out of time",
-    "IN_PROGRESS": "did not end in time and is being stopped",
+    "TIMED_OUT": "timed out",
+    "IN_PROGRESS": "did not finish in time",
 }
+_BEFORE_COMMANDS = (*codebuild.WAITING_PHASES, "DOWNLOAD_SOURCE")
+_NO_PERMISSION = re.compile(
+    r"access.?denied|not authorized|does not allow|unauthorized|forbidden|ACCESS_DENIED|AssumeRole|\b403\b",
+    re.IGNORECASE,
+)
 
 
 class BuildFailedError(ImageBuildError):
-    """The build ended, or was ended, without an image."""
+    """The build ended, or was stopped, without an image."""
 
 
-def build_failed(logs: CloudWatchLogsClient, build: BuildTypeDef, properties: Properties) -> BuildFailedError:
+def build_failed(logs: CloudWatchLogsClient, build: BuildTypeDef, request: Request) -> BuildFailedError:
     """The error for a build that has pushed no image."""
-    status, (phase, reason) = build.get("buildStatus", ""), _failing_phase(build)
-    lines = _output(_log_lines(logs, build), _script(build))
-    cause = f"the build of image {properties.image_uri} {_VERDICTS[status]} ({status} in phase {phase})"
+    status, (phase, reason) = build.get("buildStatus", ""), codebuild.failing_phase(build)
+    reason = re.sub(r"Error while executing command: .*?Reason: ", "", printable(reason))
+    lines = _output(_log_lines(logs, build))
+    cause = f"the build of image {request.image_uri} {_VERDICTS[status]} ({status} in phase {phase})"
     known = hint([*lines, reason], in_vpc=bool(build.get("vpcConfig", {}).get("vpcId")))
-    advice = known or _advice(status, phase, properties)
+    advice = known or _advice(status, phase, build)
     return BuildFailedError(compose(f"{cause}: {reason}" if reason else cause, advice, lines, _where(build)))
+
+
+def lacks_permission(build: BuildTypeDef) -> bool:
+    """Whether the build died before its first command, for lack of a permission that IAM may not know yet."""
+    phase, reason = codebuild.failing_phase(build)
+    return phase in _BEFORE_COMMANDS and _NO_PERMISSION.search(reason) is not None
 
 
 def compose(cause: str, advice: str | None, log_lines: Iterable[str], where: str) -> str:
     """A message within ``LIMIT``: cause, hint, as many of the last log lines as fit, and where to read on."""
-    where = shorten(where, 600)
-    head = shorten(cause, 500) + (f"\nhint: {shorten(advice, 500)}" if advice else "")
-    room = LIMIT - weight(f"{head}\nlast lines of the build log:\n\n{where}")
+    where = truncate(where, 600)
+    head = truncate(cause, 500) + (f"\nhint: {truncate(advice, 500)}" if advice else "")
+    room = LIMIT - json_size(f"{head}\nlast lines of the build log:\n\n{where}")
     kept: list[str] = []
     for line in reversed(list(log_lines)[-LOG_LINES:]):
-        text = shorten_start(f"  {line}", _LINE_LIMIT)
-        room -= weight(f"{text}\n")
+        text = truncate_start(f"  {line}", _LINE_LIMIT)
+        room -= json_size(f"{text}\n")
         if room < 0:
             break
         kept.insert(0, text)
@@ -76,42 +88,38 @@ def console_link(arn: str) -> str | None:
     return f"https://{_CONSOLES[found[1]]}/codesuite/codebuild/{page}/?region={region}"
 
 
-def _failing_phase(build: BuildTypeDef) -> tuple[str, str]:
-    for phase in reversed(build.get("phases", [])):
-        if phase.get("phaseStatus", "SUCCEEDED") not in ("SUCCEEDED", "IN_PROGRESS"):
-            contexts = (
-                f"{c.get('statusCode') or ''}: {c.get('message') or ''}" for c in phase.get("contexts", [])
-            )
-            messages = (
-                re.sub(r"(?s)Error while executing command: .*Reason: ", "", plain(c)) for c in contexts
-            )
-            return phase.get("phaseType", "unknown"), "; ".join(m for m in messages if m.strip(": "))
-    return build.get("currentPhase", "unknown"), ""
-
-
-def _advice(status: str, phase: str, properties: Properties) -> str | None:
-    if status in ("TIMED_OUT", "IN_PROGRESS") and phase in ("QUEUED", "SUBMITTED"):
-        return "CodeBuild had no machine for it: deploy again later"
-    if status in ("TIMED_OUT", "IN_PROGRESS"):
+def _advice(status: str, phase: str, build: BuildTypeDef) -> str | None:
+    if status in ("TIMED_OUT", "IN_PROGRESS") and phase in codebuild.WAITING_PHASES:
         return (
-            f"the build may take {properties.timeout_in_minutes} minutes: raise 'timeout' (40 at most) or"
-            " choose a larger 'computeType' in ImageBuild.codeBuild()"
+            "other builds use all the capacity of this account, and a build can wait"
+            f" {LATEST_START // 60} minutes for its turn: deploy fewer images at once, or ask Service Quotas"
+            " for more concurrently running ARM builds"
+        )
+    if status == "IN_PROGRESS":
+        return (
+            f"a deployment has {DEADLINE // 60} minutes for its image, including the wait for other builds:"
+            " deploy fewer images at once, or choose a larger 'computeType' in ImageBuild.codeBuild()"
+        )
+    if status == "TIMED_OUT":
+        return (
+            f"the build may take {build.get('timeoutInMinutes')} minutes: raise 'timeout'"
+            f" ({MAX_BUILD // 60} at most) or choose a larger 'computeType' in ImageBuild.codeBuild()"
         )
     if status == "STOPPED":
-        return "somebody or something called StopBuild: deploy again"
-    if status == "FAULT" or phase in ("PROVISIONING", "DOWNLOAD_SOURCE"):
+        return "StopBuild was called, by hand or when an earlier answer was lost: deploy again"
+    if status == "FAULT" or phase in _BEFORE_COMMANDS:
         return "deploy again"
     return None
 
 
 def _log_lines(logs: CloudWatchLogsClient, build: BuildTypeDef) -> Sequence[str]:
-    place = build.get("logs", {})
-    if "groupName" not in place or "streamName" not in place:
+    location = build.get("logs", {})
+    if "groupName" not in location or "streamName" not in location:
         return []
     try:
         events = logs.get_log_events(
-            logGroupName=place["groupName"],
-            logStreamName=place["streamName"],
+            logGroupName=location["groupName"],
+            logStreamName=location["streamName"],
             limit=LOG_EVENTS,
             startFromHead=False,
         )["events"]
@@ -119,36 +127,17 @@ def _log_lines(logs: CloudWatchLogsClient, build: BuildTypeDef) -> Sequence[str]
         print(f"the build's log cannot be read: {error}")
         return []
     text = "\n".join(event.get("message", "").rstrip("\r\n") for event in events)
-    return [line for raw in re.split(r"[\r\n]+", text) if (line := plain(raw))]
+    return [line for raw in re.split(r"[\r\n]+", text) if (line := printable(raw))]
 
 
-def _script(build: BuildTypeDef) -> Collection[str]:
-    """The lines of the build's commands, which CodeBuild repeats in the log."""
-    try:
-        phases = json.loads(build["source"]["buildspec"])["phases"].values()
-        commands = [command for phase in phases for command in phase["commands"]]
-        return {plain(line) for command in commands for line in command.splitlines()}
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return ()
-
-
-def _output(lines: Sequence[str], script: Collection[str]) -> Sequence[str]:
-    """What the failing command said: the lines before CodeBuild repeats the command, without CodeBuild's."""
-    ends = [number for number, line in enumerate(lines) if _FORMER_OUTPUT.search(line)]
-    said, in_command = [], True
-    for line in lines[: ends[-1] if ends else None]:
-        if line.startswith("[Container]"):
-            in_command = True
-        elif not in_command or line not in script:
-            in_command = False
-            said.append(line)
-    return said or lines
+def _output(lines: Sequence[str]) -> Sequence[str]:
+    """The lines that the build printed, without CodeBuild's own."""
+    return [line for line in lines if not line.startswith("[Container]")] or lines
 
 
 def _where(build: BuildTypeDef) -> str:
-    if link := console_link(build.get("arn", "")):
-        return f"log: {link}"
-    place = build.get("logs", {})
-    return (
-        f"log: build {build.get('id')}, log group {place.get('groupName')}, stream {place.get('streamName')}"
-    )
+    link, location = console_link(build.get("arn", "")), build.get("logs", {})
+    where = link or f"build {build.get('id')}"
+    if "groupName" not in location or "streamName" not in location:
+        return f"log: {where}"
+    return f"log: {where} (log group {location['groupName']}, stream {location['streamName']})"

@@ -1,11 +1,20 @@
 import { CfnResource, Stack, Validations } from 'aws-cdk-lib';
-import { CfnPolicy } from 'aws-cdk-lib/aws-iam';
+import { CfnPolicy, CfnRole } from 'aws-cdk-lib/aws-iam';
 import { IConstruct } from 'constructs';
 
 interface Acknowledgement {
   readonly rules: string[];
   readonly reason: string;
 }
+
+const ROLE_POLICIES: Acknowledgement[] = [
+  {
+    rules: ['AwsSolutions-IAM5'],
+    reason: 'Wildcards stand for the images of this stack, the objects of the assets bucket, and where IAM knows no narrower resource',
+  },
+  { rules: ['CKV_AWS_107', 'CKV_AWS_111'], reason: 'Registry logins and network interfaces of a build have no narrower resource in IAM' },
+  { rules: ['NIST.800.53.R5-IAMNoInlinePolicy'], reason: 'The policy fits one role only and is deleted with it' },
+];
 
 const ACKNOWLEDGEMENTS: Record<string, Acknowledgement[]> = {
   'AWS::BedrockAgentCore::Runtime': [
@@ -17,16 +26,13 @@ const ACKNOWLEDGEMENTS: Record<string, Acknowledgement[]> = {
   'AWS::ECR::Repository': [
     { rules: ['CKV_AWS_136'], reason: 'Amazon ECR encrypts every repository; encryptionKey sets a key of your own' },
   ],
-  'AWS::IAM::Policy': [
-    { rules: ['AwsSolutions-IAM5'], reason: 'Wildcards stand for versions of one function, and where IAM knows no narrower resource' },
-    { rules: ['CKV_AWS_107', 'CKV_AWS_111'], reason: 'Registry logins and network interfaces of a build have no narrower resource in IAM' },
-    { rules: ['NIST.800.53.R5-IAMNoInlinePolicy'], reason: 'The policy fits one role only and is deleted with it' },
-  ],
+  'AWS::IAM::Policy': ROLE_POLICIES,
+  'AWS::IAM::Role': ROLE_POLICIES,
   'AWS::Lambda::Function': [
     { rules: ['CKV_AWS_115', 'NIST.800.53.R5-LambdaConcurrency'], reason: 'Reserved concurrency would be taken from the account and could block deployments' },
-    { rules: ['CKV_AWS_116', 'NIST.800.53.R5-LambdaDLQ'], reason: 'CloudFormation is told of every failure, so no event is lost' },
+    { rules: ['CKV_AWS_116', 'NIST.800.53.R5-LambdaDLQ'], reason: 'Every failure is answered to CloudFormation, so no event is lost' },
     { rules: ['CKV_AWS_117', 'NIST.800.53.R5-LambdaInsideVPC'], reason: 'The function calls AWS APIs only' },
-    { rules: ['CKV_AWS_173'], reason: 'The environment holds ARNs and no secrets' },
+    { rules: ['CKV_AWS_173'], reason: 'The environment holds an ARN and no secrets' },
     { rules: ['W3005'], reason: 'The CDK states the dependency twice' },
   ],
   'AWS::Logs::LogGroup': [
@@ -36,8 +42,7 @@ const ACKNOWLEDGEMENTS: Record<string, Acknowledgement[]> = {
     },
   ],
   'AWS::StepFunctions::StateMachine': [
-    { rules: ['AwsSolutions-SF1', 'AwsSolutions-SF2'], reason: 'The functions it calls log every step; its own log would hold CloudFormation response URLs' },
-    { rules: ['W3005'], reason: 'The CDK states the dependency twice' },
+    { rules: ['AwsSolutions-SF1', 'AwsSolutions-SF2'], reason: 'The function it calls logs every step; its own log would hold CloudFormation response URLs' },
   ],
 };
 
@@ -81,20 +86,30 @@ function acknowledge(resource: CfnResource, rule: { id: string; reason: string }
 }
 
 /** How cdk-nag names, one by one, the resources of a policy that have wildcards. */
-function wildcardFindings(policy: CfnResource): string[] {
-  const { Statement } = Stack.of(policy).resolve((policy as CfnPolicy).policyDocument);
-  return (Statement as { Resource: unknown }[])
-    .flatMap(({ Resource }) => Resource)
+function wildcardFindings(resource: CfnResource): string[] {
+  const { policyDocument, policies } = Stack.of(resource).resolve({
+    policyDocument: (resource as CfnPolicy).policyDocument,
+    policies: (resource as CfnRole).policies,
+  });
+  const documents: any[] = [policyDocument, ...(policies ?? []).map((policy: any) => policy.policyDocument)];
+  return documents.flatMap((document) => document?.Statement ?? [])
+    .flatMap(({ Resource }: { Resource: unknown }) => Resource)
     .map(nagName)
-    .filter((resource) => resource.includes('*'))
-    .map((resource) => `AwsSolutions-IAM5[Resource::${resource}]`);
+    .filter((name) => name.includes('*'))
+    .map((name) => `AwsSolutions-IAM5[Resource::${name}]`);
 }
 
 function nagName(value: any): string {
   if (typeof value === 'string') {
     return value;
   }
-  const [separator, parts] = value['Fn::Join'] ?? ['', []];
+  if ('Fn::Join' in value) {
+    const [separator, parts] = value['Fn::Join'];
+    return parts.map(nagName).join(separator);
+  }
+  if ('Fn::Sub' in value) {
+    return value['Fn::Sub'].replace(/\$\{([^}]+)\}/g, '<$1>');
+  }
   const reference = value.Ref ?? value['Fn::GetAtt']?.join('.');
-  return reference ? `<${reference}>` : parts.map(nagName).join(separator);
+  return reference ? `<${reference}>` : JSON.stringify(value);
 }

@@ -8,6 +8,11 @@ import { failure, requireArgument, requireLiteral } from './validation';
 
 const PLATFORM = 'linux/arm64';
 
+/** Linux takes 128 KiB as one argument of a program, and `docker` passes each build argument on as one. */
+const MAX_BUILD_ARG = 100_000;
+/** Linux takes some 2 MB as arguments and environment together, which a RUN step gets the build arguments in. */
+const MAX_BUILD_ARGS = 500_000;
+
 export interface ImageSourceProps extends Omit<DockerContextProps, 'file'> {
   readonly file?: string;
   readonly target?: string;
@@ -24,6 +29,7 @@ export function imageSource(scope: IConstruct, props: ImageSourceProps): ImageSo
   requireArgument(scope, 'file', file);
   requireContext(scope, props.directory, file);
   requireNames(scope, 'buildArgs', buildArgs);
+  requireSize(scope, buildArgs);
   requireNames(scope, 'buildContexts', buildContexts);
   requireRemote(scope, buildContexts);
   requireLiteral(scope, 'extraHash', extraHash ?? '');
@@ -44,6 +50,20 @@ function requireNames(scope: IConstruct, property: string, values: Record<string
     if (name === '' || name.includes('=')) {
       throw failure(scope, `'${property}' must have names that are not empty and contain no '=', got '${name}'; rename it`);
     }
+  }
+}
+
+function requireSize(scope: IConstruct, buildArgs: Record<string, string>): void {
+  const sizes = Object.entries(buildArgs).map(([name, value]) => ({ name, bytes: Buffer.byteLength(`${name}=${value}`) }));
+  const longest = sizes.find(({ bytes }) => bytes > MAX_BUILD_ARG);
+  if (longest) {
+    throw failure(scope, `'buildArgs.${longest.name}' must not take more than ${MAX_BUILD_ARG} bytes, got ${longest.bytes}; `
+      + 'move the value into a file of \'directory\'');
+  }
+  const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (total > MAX_BUILD_ARGS) {
+    throw failure(scope, `'buildArgs' must not take more than ${MAX_BUILD_ARGS} bytes together, got ${total}; `
+      + 'move long values into files of \'directory\'');
   }
 }
 

@@ -1,4 +1,5 @@
-import { Duration, Token } from 'aws-cdk-lib';
+import { Duration, Stack, Token } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
 import { IConstruct } from 'constructs';
 
 /** An error that tells which construct it is about. */
@@ -30,4 +31,43 @@ export function requireMinutes(scope: IConstruct, property: string, value: Durat
     throw failure(scope, `'${property}' must be ${min} to ${max} whole minutes, got ${value.isUnresolved() ? 'a token' : value.toHumanString()}; ${why}`);
   }
   return minutes;
+}
+
+/** What all inline policies of a role may take, without white space. */
+const MAX_POLICY = 10_240;
+const PSEUDO_PARAMETERS: Record<string, number> = { 'AWS::AccountId': 12, 'AWS::Partition': 10, 'AWS::Region': 14, 'AWS::StackId': 36 };
+
+/**
+ * Errors when a policy is too long for a role.
+ *
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ */
+export function requirePolicySize(scope: IConstruct, property: string, policy: iam.PolicyDocument): string[] {
+  const length = deployedLength(Stack.of(scope).resolve(policy));
+  return length <= MAX_POLICY ? [] : [
+    `the images of stack ${Stack.of(scope).stackName} use so many different '${property}' that the policy of their function would take `
+    + `${length} characters, but IAM allows ${MAX_POLICY}; share a repository, or put the images into several stacks`,
+  ];
+}
+
+/** How long a resolved value is as JSON once it is deployed; what is not known yet counts as a long ARN. */
+function deployedLength(value: any): number {
+  if (typeof value !== 'object') {
+    return JSON.stringify(value).length;
+  }
+  if (Array.isArray(value)) {
+    return value.reduce((sum, item) => sum + deployedLength(item) + 1, 2);
+  }
+  if ('Fn::Join' in value) {
+    const [separator, parts] = value['Fn::Join'];
+    return parts.reduce((sum: number, part: any) => sum + deployedLength(part) - 2 + separator.length, 2);
+  }
+  if ('Ref' in value) {
+    return (PSEUDO_PARAMETERS[value.Ref] ?? 128) + 2;
+  }
+  const [key] = Object.keys(value);
+  if (key.startsWith('Fn::')) {
+    return (key === 'Fn::Select' ? PSEUDO_PARAMETERS['AWS::StackId'] : 128) + 2;
+  }
+  return Object.entries(value).reduce((sum, [name, item]) => sum + name.length + 4 + deployedLength(item), 2);
 }

@@ -4,12 +4,14 @@ import sys
 
 from ministack.app import main
 
-from . import cloudformation, codebuild, projects, registry, sessions
+from . import cloudformation, codebuild, functions, projects, registry, sessions, stepfunctions
 
 cloudformation.install()
 codebuild.install()
+functions.install()
 projects.install()
 registry.install()
 sessions.install()
+stepfunctions.install()
 sys.argv = ["test.rehearsal.aws"]
 main()

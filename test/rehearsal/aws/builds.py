@@ -6,15 +6,19 @@ https://docs.aws.amazon.com/codebuild/latest/userguide/view-build-details-phases
 
 from __future__ import annotations
 
+import functools
+import os
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import codebuild as service
 
-from . import buildspec, sessions
-from .build_host import BuildError, BuildHost
+from . import build_environment, build_queue, build_source, buildspec, sessions
+from .build_host import BuildHost, FreshHost, SharedHost
+from .build_source import BuildError
 from .folder import fault, record
 
 Build = dict[str, Any]
@@ -38,7 +42,11 @@ def run(build: Build, project: dict[str, Any]) -> None:
         record("log", id=build["id"], line=line)
 
     try:
-        status = _planned_end(build) or _build(build, project, emit)
+        patience = functools.partial(_seconds, build, "QueuedTimeout", "queuedTimeoutInMinutes")
+        with build_queue.place(build, patience) as ended:
+            status = ended or _planned_end(build) or _build(build, project, emit)
+            if ended:
+                _phase(build, "QUEUED", ended)
     except BuildError as error:
         _phase(build, error.phase, "FAILED", error.code, str(error))
         status = "FAILED"
@@ -64,48 +72,53 @@ def _build(build: Build, project: dict[str, Any], emit: Any) -> str:
         message = f"CodeBuild is not authorized to perform: sts:AssumeRole on {project['serviceRole']}"
         raise BuildError("SUBMITTED", "ACCESS_DENIED", message)
     _phase(build, "QUEUED", "SUCCEEDED")
-    _phase(build, "PROVISIONING", "SUCCEEDED")
-    host = BuildHost(
-        credentials=sessions.assume(project["serviceRole"], f"AWSCodeBuild-{build['id'].split(':')[1]}"),
-        region=get_region(),
-        variables=build["environment"]["environmentVariables"],
-        codebuild={
-            "CODEBUILD_BUILD_ID": build["id"],
-            "CODEBUILD_BUILD_ARN": build["arn"],
-            "CODEBUILD_BUILD_NUMBER": str(build["buildNumber"]),
-            "CODEBUILD_INITIATOR": build["initiator"],
-            "CODEBUILD_BUILD_IMAGE": build["environment"].get("image", ""),
-            "CODEBUILD_LOG_PATH": build["logs"]["streamName"],
-            "CODEBUILD_BUILD_SUCCEEDING": "1",
-            "CODEBUILD_ACCOUNT": get_account_id(),
-        },
-        emit=emit,
-    )
+    build["currentPhase"] = "PROVISIONING"
+    host = _host(project["name"], emit)
     _hosts[build["id"]] = host
-    planned = fault("Timeout", project=project["name"])
-    seconds = planned["seconds"] if planned else build["timeoutInMinutes"] * 60
+    seconds = _seconds(build, "Timeout", "timeoutInMinutes")
     timer = threading.Timer(seconds, end, (build, "TIMED_OUT"))
     timer.daemon = True
     timer.start()
     try:
-        return _run_phases(build, host, emit)
+        _phase(build, "PROVISIONING", "SUCCEEDED")
+        return str(build.get("stopRequested") or _run_phases(build, host, emit))
     finally:
         timer.cancel()
         _hosts.pop(build["id"], None)
         host.close()
 
 
+def _host(project: str, emit: Any) -> BuildHost:
+    if "REHEARSAL_ENGINE_PACKAGES" not in os.environ:
+        return SharedHost(emit)
+    return FreshHost(emit, engine_restarts=fault("EngineRestart", project=project) is None)
+
+
+def _seconds(build: Build, planned: str, minutes: str) -> float:
+    found = fault(planned, project=build["projectName"])
+    return float(found["seconds"] if found else build[minutes] * 60)
+
+
 def _run_phases(build: Build, host: BuildHost, emit: Any) -> str:
-    if build["source"].get("type") == "S3":
-        host.download(build["source"]["location"])
-    else:
-        host.source.mkdir()
+    role, session = build["serviceRole"], f"AWSCodeBuild-{build['id'].split(':')[1]}"
+    source, region = build["source"], get_region()
+    if source.get("type") == "S3":
+        s3 = build_environment.client("s3", sessions.assume(role, session), region)
+        build_source.download(s3, source["location"], host.source)
+    spec = build_source.buildspec(source, host.source, host.folder)
     _phase(build, "DOWNLOAD_SOURCE", "SUCCEEDED")
-    spec = build["source"]["buildspec"]
-    environment, failed = host.environment(spec), False
+    environment = build_environment.environment(
+        {**host.environment, **_codebuild_variables(build), **_planned_variables(build)},
+        sessions.assume(role, session, refusable=True),
+        region,
+        buildspec.variables(spec),
+        build["environment"]["environmentVariables"],
+    )
+    failed = False
 
     def execute(command: str) -> int:
-        return host.execute(command, {**environment, "CODEBUILD_BUILD_SUCCEEDING": "0" if failed else "1"})
+        succeeding = {"CODEBUILD_BUILD_SUCCEEDING": str(int(not failed))}
+        return _execute(host, command, {**environment, **succeeding}, emit)
 
     for outcome in buildspec.run(buildspec.phases(spec), execute, lambda name: _begin(build, name)):
         ended = build.get("stopRequested")
@@ -124,6 +137,36 @@ def _run_phases(build: Build, host: BuildHost, emit: Any) -> str:
             _phase(build, outcome.phase, "FAILED", "COMMAND_EXECUTION_ERROR", message)
     _phase(build, "FINALIZING", "SUCCEEDED")
     return "FAILED" if failed else "SUCCEEDED"
+
+
+def _execute(host: BuildHost, command: str, environment: Mapping[str, str], emit: Any) -> int:
+    emit(f"[Container] {time.strftime('%Y/%m/%d %H:%M:%S')} Running command {command}")
+    status = host.execute(command, environment)
+    if status:
+        failed = f"Command did not exit successfully {command} exit status {status}"
+        emit(f"[Container] {time.strftime('%Y/%m/%d %H:%M:%S')} {failed}")
+    return status
+
+
+def _codebuild_variables(build: Build) -> dict[str, str]:
+    return {
+        "CODEBUILD_BUILD_ID": build["id"],
+        "CODEBUILD_BUILD_ARN": build["arn"],
+        "CODEBUILD_BUILD_NUMBER": str(build["buildNumber"]),
+        "CODEBUILD_INITIATOR": build["initiator"],
+        "CODEBUILD_BUILD_IMAGE": build["environment"].get("image", ""),
+        "CODEBUILD_LOG_PATH": build["logs"]["streamName"],
+        "CODEBUILD_ACCOUNT": get_account_id(),
+    }
+
+
+def _planned_variables(build: Build) -> dict[str, str]:
+    size = fault("ImageSize", project=build["projectName"])
+    export = fault("CacheExport", project=build["projectName"])
+    return {
+        **({"REHEARSAL_IMAGE_SIZE": str(size["bytes"])} if size else {}),
+        **({"REHEARSAL_CACHE_EXPORT_SECONDS": str(export["seconds"])} if export else {}),
+    }
 
 
 def _begin(build: Build, phase: str) -> None:

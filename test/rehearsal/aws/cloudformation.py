@@ -2,6 +2,7 @@
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-dependson.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeType.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from typing import Any
 from xml.sax.saxutils import escape
 
+from ministack.services import iam
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 from . import agentcore
@@ -18,11 +20,18 @@ from .folder import record
 
 _sort = engine._topological_sort
 _event = stacks._add_event
+_custom_resource_update = provisioners._custom_resource_update
+_kept_tokens: dict[str, str] = {}
+POLICY_LIMIT = 10_240
 
 
 def install() -> None:
-    """Add the Runtime's type, the eager order, the journal, DescribeType and the CLI's error text."""
+    """Add the Runtime's type, the eager order, refusals, the journal and what the CLI reads."""
     agentcore.install(provisioners._RESOURCE_HANDLERS)
+    provisioners._custom_resource_update = _update_custom_resource
+    for kind in ("AWS::IAM::Role", "AWS::IAM::Policy"):
+        handler = provisioners._RESOURCE_HANDLERS[kind]
+        handler.update(create=_limited(handler["create"], 1), update=_limited(handler["update"], 2))
     for module in (stacks, handlers, changesets):
         for name, replacement in (("_topological_sort", eager_order), ("_add_event", _journalled)):
             if hasattr(module, name):
@@ -48,6 +57,40 @@ def eager_order(resources: dict[str, Any], conditions: dict[str, Any]) -> list[s
         order += [each for each in runtimes if each not in order and needs[each] <= set(order)]
         order.append(name)
     return order + [name for name in runtimes if name not in order]
+
+
+def _update_custom_resource(
+    identifier: str, old: dict[str, Any], new: dict[str, Any], *args: Any, **kwargs: Any
+) -> Any:
+    """Refuse another function; the rollback that follows goes back to the one that was kept."""
+    kept = _kept_tokens.pop(identifier, None)
+    if new["ServiceToken"] not in (old["ServiceToken"], kept):
+        _kept_tokens[identifier] = old["ServiceToken"]
+        raise ValueError("Modifying service token is not allowed.")
+    return _custom_resource_update(identifier, old, new, *args, **kwargs)
+
+
+def _limited(handle: Any, position: int) -> Any:
+    """Refuse inline policies of one role that are too large; the properties are argument `position`."""
+
+    def checked(identifier: str, *args: Any) -> Any:
+        properties = args[position - 1]
+        name = properties.get("PolicyName") or identifier
+        documents = {name: properties["PolicyDocument"]} if "PolicyDocument" in properties else {}
+        documents |= {p["PolicyName"]: p["PolicyDocument"] for p in properties.get("Policies") or []}
+        for role in properties.get("Roles") or [properties.get("RoleName") or identifier]:
+            others = (iam._roles.get(role) or {}).get("InlinePolicies") or {}
+            if sum(map(_policy_size, {**others, **documents}.values())) > POLICY_LIMIT:
+                raise ValueError(f"Maximum policy size of {POLICY_LIMIT} bytes exceeded for role {role}")
+        return handle(identifier, *args)
+
+    return checked
+
+
+def _policy_size(document: Any) -> int:
+    """IAM does not count white space."""
+    value = json.loads(document) if isinstance(document, str) else document
+    return len(json.dumps(value, separators=(",", ":")))
 
 
 def _journalled(

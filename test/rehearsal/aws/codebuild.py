@@ -15,7 +15,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response, new_uuid
 from ministack.services import codebuild as service
 
-from . import builds
+from . import build_queue, builds, limits
 from .folder import fault, record
 
 TOKEN_LIFETIME = 300.0
@@ -59,7 +59,15 @@ def _answer(request: dict[str, Any], project: dict[str, Any]) -> Any:
                 400,
             )
         return json_response({"build": copy.deepcopy(service._builds[seen[2]])})
+    refusal = limits.refused_build(request)
+    if refusal:
+        return error_response_json("InvalidInputException", refusal, 400)
     build = _new_build(project, request)
+    try:
+        build_queue.enter(build["id"])
+    except build_queue.QueueFullError as error:
+        record("refused", project=project["name"], code="AccountLimitExceededException")
+        return error_response_json("AccountLimitExceededException", str(error), 400)
     service._builds[build["id"]] = build
     _tokens[token] = (time.time(), request, build["id"])
     record(
@@ -84,13 +92,13 @@ def _new_build(project: dict[str, Any], request: dict[str, Any]) -> builds.Build
     declared = {v["name"]: v for v in (project.get("environment") or {}).get("environmentVariables") or []}
     declared |= {v["name"]: v for v in request.get("environmentVariablesOverride") or []}
     stream = identifier.split(":")[1]
-    group = project["logGroup"]
+    group = project.get("logGroup") or f"/aws/codebuild/{project['name']}"
     return {
         "id": identifier,
         "arn": service._build_arn(identifier),
         "buildNumber": 1 + sum(b["projectName"] == project["name"] for b in service._builds.values()),
         "startTime": now,
-        "currentPhase": "SUBMITTED",
+        "currentPhase": "QUEUED",
         "buildStatus": "IN_PROGRESS",
         "buildComplete": False,
         "projectName": project["name"],
@@ -103,7 +111,7 @@ def _new_build(project: dict[str, Any], request: dict[str, Any]) -> builds.Build
         "serviceRole": project["serviceRole"],
         "timeoutInMinutes": int(request.get("timeoutInMinutesOverride") or project["timeoutInMinutes"]),
         "queuedTimeoutInMinutes": int(
-            request.get("queuedTimeoutInMinutesOverride") or project["queuedTimeoutInMinutes"]
+            request.get("queuedTimeoutInMinutesOverride") or project.get("queuedTimeoutInMinutes", 480)
         ),
         "logs": {"groupName": group, "streamName": stream, "deepLink": f"https://console/{group}/{stream}"},
         "initiator": "rehearsal",

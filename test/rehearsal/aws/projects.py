@@ -7,35 +7,56 @@ from __future__ import annotations
 
 from typing import Any
 
+from ministack.core.responses import error_response_json
 from ministack.services import codebuild as service
 from ministack.services.cloudformation import provisioners
 
+from . import limits
+
 
 def install() -> None:
-    """Keep what ministack drops of a project, and update it in place."""
+    """Refuse what CodeBuild refuses, and keep what ministack drops of a project."""
     handlers = provisioners._RESOURCE_HANDLERS["AWS::CodeBuild::Project"]
-    handlers.update(create=_with_settings(handlers["create"]), update=_update_project)
+    create, update = handlers["create"], handlers["update"]
 
-
-def _with_settings(create: Any) -> Any:
     def create_project(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, str]]:
+        _check(properties.get("Name", ""), properties)
         name, attributes = create(logical_id, properties, stack)
         _keep_settings(name, properties)
         return name, attributes
 
-    return create_project
+    def update_project(
+        name: str, old: dict[str, Any], new: dict[str, Any], stack: str
+    ) -> tuple[str, dict[str, str]]:
+        _check(new.get("Name", ""), new)
+        kept, attributes = update(name, old, new, stack)
+        _keep_settings(kept, new)
+        return kept, attributes
+
+    handlers.update(create=create_project, update=update_project)
+    for name in ("_create_project", "_update_project"):
+        setattr(service, name, _refusing(getattr(service, name)))
 
 
-def _update_project(
-    name: str, _old: dict[str, Any], new: dict[str, Any], _stack: str
-) -> tuple[str, dict[str, str]]:
+def _refusing(answer: Any) -> Any:
+    def checked(request: dict[str, Any]) -> Any:
+        name, source = request.get("name", ""), request.get("source") or {}
+        refusal = limits.refused_project(name, source, request.get("environment") or {})
+        return error_response_json("InvalidInputException", refusal, 400) if refusal else answer(request)
+
+    return checked
+
+
+def _check(name: str, properties: dict[str, Any]) -> None:
     convert = provisioners._codebuild_cfn_to_api
-    project = service._projects[name]
-    project.update(
-        source=convert(new["Source"]), environment=convert(new["Environment"]), serviceRole=new["ServiceRole"]
+    refusal = limits.refused_project(
+        name, convert(properties.get("Source") or {}), convert(properties.get("Environment") or {})
     )
-    _keep_settings(name, new)
-    return name, {"Arn": project["arn"]}
+    if refusal:
+        raise ValueError(
+            f'Resource handler returned message: "Invalid request provided: {refusal} (Service: CodeBuild,'
+            ' Status Code: 400)" (HandlerErrorCode: InvalidRequest)'
+        )
 
 
 def _keep_settings(name: str, properties: dict[str, Any]) -> None:

@@ -24,8 +24,8 @@ def install() -> None:
 
 
 def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes) -> Any:
-    """Refuse the push of a manifest when that is planned."""
-    planned = fault("Push", repository=name)
+    """Refuse the push of a manifest when that is planned, for all references or those with a prefix."""
+    planned = fault("Push", repository=name, reference=reference)
     if planned:
         record("push", repository=name, reference=reference, refused=planned["message"])
         return ecr._registry_error(planned["status"], planned["code"], planned["message"])

@@ -10,10 +10,13 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam, sts
 
+from .folder import fault, record
 from .partition import PARTITION
 
 _pin_origin = app.pin_request_origin
 _extract = iam_actions.extract_resource_arn
+_enforce = iam_evaluator.enforce
+_refusable: dict[str, str] = {}
 
 
 def install() -> None:
@@ -23,6 +26,7 @@ def install() -> None:
     """
     app.pin_request_origin = lambda address, _secure: _pin_origin(address, True)
     iam_actions.extract_resource_arn = _resource_arn
+    iam_evaluator.enforce = _enforced
 
 
 def _resource_arn(service: str, *args: Any, **kwargs: Any) -> str:
@@ -46,14 +50,37 @@ def _resource_arn(service: str, *args: Any, **kwargs: Any) -> str:
     return f"arn:{PARTITION}:{service}:{responses.get_region()}:{responses.get_account_id()}:{resource}"
 
 
-def assume(role_arn: str, session: str) -> dict[str, str]:
-    """Environment variables with credentials of the role; IAM checks every call made with them."""
+def _enforced(access_key: str, action: str, *args: Any, **kwargs: Any) -> Any:
+    """Refuse a call of a build or a function as long as a new permission is planned not to be known yet."""
+    principal = _refusable.get(access_key) or _function_role(access_key)
+    if principal and fault("AccessDenied", action=action):
+        record("refused", action=action, code="AccessDenied")
+        return iam_evaluator.EvalResult("ImplicitDeny", principal)
+    return _enforce(access_key, action, *args, **kwargs)
+
+
+def _function_role(access_key: str) -> str:
+    """The assumed role behind the credentials, if it is that of a function."""
+    principal = iam_evaluator.resolve_principal(access_key, responses.get_account_id())
+    arn: str = getattr(principal, "arn", "")
+    is_function = ":assumed-role/" in arn and trusts(arn.split("/")[1], "lambda.amazonaws.com")
+    return arn if is_function else ""
+
+
+def assume(role_arn: str, session: str, refusable: bool = False) -> dict[str, str]:
+    """Environment variables with credentials of the role; IAM checks every call made with them.
+
+    Calls with `refusable` credentials, those of a build's commands, are met by planned `AccessDenied` faults.
+    """
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     key, secret, token = f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20), secrets.token_hex(40)
+    principal = f"arn:{PARTITION}:sts::{account}:assumed-role/{name}/{session}"
+    if refusable:
+        _refusable[key] = principal
     sts.register_session(
         key,
         {
-            "Arn": f"arn:{PARTITION}:sts::{account}:assumed-role/{name}/{session}",
+            "Arn": principal,
             "UserId": f"{name}:{session}",
             "SecretAccessKey": secret,
             "SessionToken": token,

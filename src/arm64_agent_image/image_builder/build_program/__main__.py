@@ -1,0 +1,99 @@
+"""``python3 -m image_builder.build_program <phase>``: one phase of the build in AWS CodeBuild."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from ..errors import ImageBuildError
+from . import engine, image, layer_cache, logins, settings, source
+from .docker import build_command
+from .process import BuildError, CommandError, retry_denied, stream
+from .settings import Settings
+
+_BASE_IMAGE_DENIED = re.compile(r"\.dkr\.ecr\..*(?:40[13] |denied|not authorized)")
+
+
+def install(_settings: Settings) -> None:
+    """Give the Docker engine the image store that can export a layer cache."""
+    if not engine.use_containerd_store():
+        print("notice: this engine cannot export a layer cache, so the build uses none")
+
+
+def pre_build(wanted: Settings) -> None:
+    """Fetch the source and log in to the registries."""
+    source.prepare(wanted)
+    logins.log_in(wanted)
+
+
+def build(wanted: Settings) -> None:
+    """Build the image into the engine's store.
+
+    A build that fails with the layer cache is tried once more without, unless a RUN step failed, which would
+    fail again.
+    """
+    parameters = source.read_parameters(wanted)
+    outputs = [f"--tag={wanted.image_uri}", "--output=type=docker,oci-mediatypes=false"]
+    cache = layer_cache.read_options(wanted) if engine.has_containerd_store() else []
+    try:
+        retry_denied(
+            lambda: stream(build_command(parameters, *outputs, *cache), cwd=wanted.context),
+            wanted.requested_at,
+            _pull_denied,
+        )
+    except CommandError as error:
+        if not cache or "did not complete successfully" in error.output:
+            raise
+        print("notice: the build failed with the layer cache, trying again without it")
+        stream(build_command(parameters, *outputs), cwd=wanted.context)
+
+
+def post_build(wanted: Settings) -> None:
+    """Check and push the image, then write the layer cache."""
+    image.check(wanted)
+    image.push(wanted)
+    if wanted.layer_cache and engine.has_containerd_store():
+        layer_cache.write(wanted, source.read_parameters(wanted), _build_start())
+
+
+PHASES: dict[str, Callable[[Settings], None]] = {
+    "install": install,
+    "pre_build": pre_build,
+    "build": build,
+    "post_build": post_build,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a phase; the exit status says whether the build continues."""
+    parser = argparse.ArgumentParser(prog="python3 -m image_builder.build_program", description=__doc__)
+    parser.add_argument("phase", choices=PHASES)
+    phase = parser.parse_args(arguments).phase
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+    try:
+        PHASES[phase](settings.read(os.environ))
+    except (BuildError, ImageBuildError) as error:
+        print(f"error: {error}")
+        return 1
+    return 0
+
+
+def _pull_denied(error: CommandError) -> bool:
+    """Whether a base image in Amazon ECR is denied, whose grant may be seconds old."""
+    return _BASE_IMAGE_DENIED.search(error.output) is not None
+
+
+def _build_start() -> float:
+    """When CodeBuild started the build, in seconds; its variable counts milliseconds."""
+    started = os.environ.get("CODEBUILD_START_TIME")
+    return int(started) / 1000 if started else time.time()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,27 @@
+"""The argument vectors of ``docker buildx build``."""
+
+from .parameters import Parameters
+
+
+def build_command(parameters: Parameters, *more: str) -> list[str]:
+    """The command that builds the image from the directory it runs in.
+
+    One plain manifest without attestations, in Docker's media types: AgentCore Runtime has been reported to
+    refuse an OCI index.
+    """
+    return [
+        "docker",
+        "buildx",
+        "build",
+        "--progress=plain",
+        "--platform=linux/arm64",
+        "--provenance=false",
+        "--sbom=false",
+        f"--file=./{parameters.file}",
+        *([f"--target={parameters.target}"] if parameters.target is not None else []),
+        *(f"--build-arg={name}={value}" for name, value in parameters.build_args.items()),
+        *(f"--build-context={name}={uri}" for name, uri in parameters.build_contexts.items()),
+        *(f"--secret=id={id},env={variable}" for id, variable in parameters.secrets.items()),
+        *more,
+        ".",
+    ]

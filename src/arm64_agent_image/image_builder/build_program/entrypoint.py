@@ -1,0 +1,125 @@
+"""Reads which architecture the program is for that the image starts.
+
+BuildKit writes the platform it was asked for into the configuration of every image, whatever its base image
+holds; an amd64 base image only shows when a RUN step starts one of its programs. So the header of the image's
+own program is read, through the interpreters of scripts. No program of the image is run.
+https://docs.docker.com/build/building/multi-platform/
+https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import subprocess
+import tarfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .process import BuildError, CommandError, output, succeeds
+
+_DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_MACHINES = {0x03: "x86", 0x28: "arm32", 0x3E: "x86-64", 0xB7: "arm64"}
+_HEADER = 512
+_INTERPRETERS = 4
+
+
+class WrongArchitectureError(BuildError):
+    """The image would not start."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program in the image and the machine it is for."""
+
+    path: str
+    machine: str
+
+
+def check(image: str) -> None:
+    """Fail when the image starts a program for another architecture.
+
+    What cannot be told, such as a program that is mounted later, is a notice.
+
+    :raises WrongArchitectureError: names the program.
+    """
+    try:
+        program = _find(image)
+    except (CommandError, KeyError, ValueError) as error:
+        print(f"notice: the program that the image starts could not be read: {error}")
+        return
+    if program is None:
+        print("notice: which program the image starts, and for which architecture, is only known at run time")
+    elif program.machine != "arm64":
+        raise WrongArchitectureError(
+            f"{program.path}, which the image starts, is for {program.machine}, not for arm64"
+        )
+    else:
+        print(f"{program.path}, which the image starts, is for arm64")
+
+
+def _find(image: str) -> Program | None:
+    try:
+        container = output(["docker", "create", "--pull=never", "--platform=linux/arm64", image]).strip()
+    except CommandError:
+        return None
+    try:
+        (details,) = json.loads(output(["docker", "inspect", "--type=container", container]))
+        return _read_program(container, details["Path"], details["Config"])
+    finally:
+        succeeds(["docker", "rm", "--force", container])
+
+
+def _read_program(container: str, program: str, config: dict[str, object]) -> Program | None:
+    variables = config.get("Env")
+    path = next(
+        (v.removeprefix("PATH=") for v in variables or [] if v.startswith("PATH="))
+        if isinstance(variables, list)
+        else iter(()),
+        _DEFAULT_PATH,
+    )
+    for _ in range(_INTERPRETERS):
+        found = _first_header(container, _candidates(program, str(config.get("WorkingDir") or "/"), path))
+        if found is None:
+            return None
+        where, header = found
+        if header.startswith(b"\x7fELF"):
+            machine = int.from_bytes(header[18:20], "little")
+            return Program(where, _MACHINES.get(machine, f"machine {machine}"))
+        if not header.startswith(b"#!"):
+            return None
+        words = header[2:].split(b"\n")[0].split()
+        if not words:
+            return None
+        program = words[0].decode(errors="replace")
+    return None
+
+
+def _candidates(program: str, directory: str, path: str) -> Iterable[str]:
+    if program.startswith("/"):
+        return [program]
+    folders = [directory] if "/" in program else path.split(":")
+    return [posixpath.join(folder.rstrip("/") or "/", program) for folder in folders]
+
+
+def _first_header(container: str, paths: Iterable[str]) -> tuple[str, bytes] | None:
+    for path in paths:
+        header = _header(container, path)
+        if header:
+            return path, header
+    return None
+
+
+def _header(container: str, path: str) -> bytes:
+    """The first bytes of a file, following links, read from the stream that ``docker cp`` writes."""
+    command = ["docker", "cp", "--follow-link", f"{container}:{path}", "-"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
+                entry = archive.next()
+                content = archive.extractfile(entry) if entry and entry.isfile() else None
+                return content.read(_HEADER) if content else b""
+        except tarfile.TarError:
+            return b""
+        finally:
+            process.kill()

@@ -1,0 +1,46 @@
+"""Logins of docker: to the image's own registry, to those of the app's credentials, to Amazon ECR Public."""
+
+from __future__ import annotations
+
+import os
+
+from .process import BuildError, CommandError, output, retry_denied
+from .settings import Settings
+
+ECR_PUBLIC, ECR_PUBLIC_REGION = "public.ecr.aws", "us-east-1"
+
+
+def log_in(settings: Settings) -> None:
+    """Log in to every registry; only that to ECR Public may fail, as its images can be pulled anonymously.
+
+    :raises CommandError: when AWS or a registry refuses the login.
+    """
+    _to_ecr(settings, settings.region, settings.registry_host)
+    for registry in settings.registries:
+        if registry.region:
+            _to_ecr(settings, registry.region, registry.server)
+        else:
+            username = os.environ.get(registry.username_variable)
+            password = os.environ.get(registry.password_variable)
+            if username is None or password is None:
+                raise BuildError(f"the build has no credentials of {registry.server}")
+            _docker_login(registry.server, username, password)
+    if settings.has_ecr_public:
+        try:
+            _docker_login(ECR_PUBLIC, "AWS", _password("ecr-public", ECR_PUBLIC_REGION))
+        except CommandError as error:
+            print(f"notice: no login to ECR Public, its images are pulled anonymously: {error}")
+
+
+def _to_ecr(settings: Settings, region: str, host: str) -> None:
+    password = retry_denied(lambda: _password("ecr", region), settings.requested_at)
+    _docker_login(host, "AWS", password)
+
+
+def _password(service: str, region: str) -> str:
+    return output(["aws", service, "get-login-password", f"--region={region}"]).strip()
+
+
+def _docker_login(server: str, username: str, password: str) -> None:
+    output(["docker", "login", f"--username={username}", "--password-stdin", "--", server], stdin=password)
+    print(f"logged in to {server}")

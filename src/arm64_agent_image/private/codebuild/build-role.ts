@@ -1,0 +1,61 @@
+import { ArnFormat } from 'aws-cdk-lib';
+import * as codebuild from 'aws-cdk-lib/aws-codebuild';
+import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as s3 from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import { arnOf, buildLogsName } from './names';
+import { networkStatements } from './network';
+import { mayUseEcrPublic } from './project';
+import { allow, ofProject, serviceRole } from './role';
+import { CodeBuildOptions } from '../../image-build';
+
+export interface BuildRoleProps {
+  readonly name: string;
+  /** Where the CDK uploads sources to. */
+  readonly bucket: s3.IBucket;
+  readonly repository: ecr.IRepository;
+  readonly logGroup: logs.ILogGroup;
+  readonly network?: codebuild.CfnProject.VpcConfigProperty;
+  readonly options: CodeBuildOptions;
+}
+
+/**
+ * The role of the build. No statement names a source: a change of code changes no permission.
+ *
+ * What the app itself owns, and may depend on the role in turn, is granted in the role's default policy.
+ */
+export function buildRole(scope: Construct, { name, bucket, repository, logGroup, network, options }: BuildRoleProps): iam.Role {
+  const statements = [
+    allow(bucket.arnForObjects('*'), 's3:GetObject', 's3:GetObjectVersion'),
+    allow('*', 'ecr:GetAuthorizationToken'),
+  ];
+  if (mayUseEcrPublic(scope)) {
+    statements.push(allow('*', 'ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'));
+  }
+  if (!options.repository) {
+    statements.push(allow(arnOf(scope, 'ecr', 'repository', name),
+      'ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:CompleteLayerUpload', 'ecr:GetDownloadUrlForLayer',
+      'ecr:InitiateLayerUpload', 'ecr:PutImage', 'ecr:UploadLayerPart'));
+  }
+  if (!options.logGroup) {
+    statements.push(allow(arnOf(scope, 'logs', 'log-group', `${buildLogsName(name)}:*`, ArnFormat.COLON_RESOURCE_NAME),
+      'logs:CreateLogStream', 'logs:PutLogEvents'));
+  }
+  if (network) {
+    statements.push(...networkStatements(scope, network.subnets!));
+  }
+
+  const role = serviceRole(scope, 'Role', 'codebuild.amazonaws.com', 'Builds an agent image in CodeBuild',
+    new iam.PolicyDocument({ statements }), ofProject(scope, name));
+  if (options.repository) {
+    repository.grantPullPush(role);
+  }
+  if (options.logGroup) {
+    logGroup.grantWrite(role);
+  }
+  options.buildImage?.repository?.grantPull(role);
+  options.buildImage?.secretsManagerCredentials?.grantRead(role);
+  return role;
+}

@@ -1,0 +1,55 @@
+import { TIMEOUTS } from './timeouts';
+
+const INFRASTRUCTURE_ERRORS = [
+  'Lambda.ServiceException',
+  'Lambda.AWSLambdaException',
+  'Lambda.SdkClientException',
+  'Lambda.ClientExecutionTimeoutException',
+  'Lambda.TooManyRequestsException',
+];
+
+/**
+ * The state machine that sees to an image: it calls the function, waits as long as the function says, and calls it again
+ * until CloudFormation has its answer.
+ *
+ * An error that the function could not answer itself is answered in a state of its own. What cannot be caught, such as
+ * the end of the execution's time, the function prevents by answering earlier.
+ *
+ * @see https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+ */
+export function executionDefinition(functionArn: string): object {
+  const retry = [
+    { ErrorEquals: INFRASTRUCTURE_ERRORS, IntervalSeconds: 2, MaxAttempts: 20, BackoffRate: 2, MaxDelaySeconds: 30, JitterStrategy: 'FULL' },
+    { ErrorEquals: ['States.ALL'], IntervalSeconds: 5, MaxAttempts: 3, BackoffRate: 2 },
+  ];
+  const input = { 'Request.$': '$.Request', 'Progress.$': '$.Progress', 'Started.$': '$$.Execution.StartTime' };
+  return {
+    StartAt: 'Proceed',
+    TimeoutSeconds: TIMEOUTS.execution.toSeconds(),
+    States: {
+      'Proceed': {
+        Type: 'Task',
+        Resource: functionArn,
+        Parameters: input,
+        ResultPath: '$.Progress',
+        Retry: retry,
+        Catch: [{ ErrorEquals: ['States.ALL'], ResultPath: '$.Error', Next: 'Answer failure' }],
+        Next: 'Is answered',
+      },
+      'Is answered': {
+        Type: 'Choice',
+        Choices: [{ Variable: '$.Progress.answered', BooleanEquals: true, Next: 'Done' }],
+        Default: 'Wait',
+      },
+      'Wait': { Type: 'Wait', SecondsPath: '$.Progress.wait_seconds', Next: 'Proceed' },
+      'Answer failure': {
+        Type: 'Task',
+        Resource: functionArn,
+        Parameters: { ...input, 'Error.$': '$.Error' },
+        Retry: retry,
+        Next: 'Done',
+      },
+      'Done': { Type: 'Succeed' },
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import * as crypto from 'crypto';
+import * as fs from 'fs';
+import * as path from 'path';
+import { AssetHashType, CustomResource, FileSystem, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
+import * as assets from 'aws-cdk-lib/aws-s3-assets';
+import { Construct } from 'constructs';
+import { CodeBuildOptions } from '../../image-build';
+import { acknowledgeRules } from '../acknowledgements';
+import { literalPattern } from '../ignore-file';
+import { ifAny, Image, ImageSource } from '../image';
+import { buildRole } from './build-role';
+import { buildEnvironment } from './environment';
+import { imageName } from './names';
+import { buildNetwork } from './network';
+import { buildLogs, buildProject } from './project';
+import { ImageProvider } from './provider';
+import { imageRepository } from './repository';
+import { TIMEOUTS } from './timeouts';
+
+/** The image as a custom resource that builds it in AWS CodeBuild. */
+export function codeBuildImage(scope: Construct, source: ImageSource, options: CodeBuildOptions, reason: string): Image {
+  const name = imageName(scope);
+  const network = buildNetwork(scope, options);
+  const repository = imageRepository(scope, name, options);
+  const logGroup = buildLogs(scope, name, options);
+  const provider = ImageProvider.of(scope);
+  const role = buildRole(scope, { name, bucket: provider.code.bucket, repository, logGroup, network, options });
+  const { secrets, variables } = buildEnvironment(scope, role, options);
+  const project = buildProject(scope, { name, code: provider.code, role, repository, logGroup, network, variables, options });
+  if (options.repository) {
+    provider.allowRepository(repository);
+  }
+  if (options.logGroup) {
+    provider.allowLogGroup(logGroup);
+  }
+
+  const parameters = buildParameters(source, secrets);
+  const imageTag = contentTag(source, parameters);
+  const resource = new CustomResource(scope, 'Resource', {
+    resourceType: 'Custom::Arm64AgentImage',
+    serviceToken: provider.serviceToken,
+    serviceTimeout: TIMEOUTS.service,
+    properties: {
+      ProjectName: project.projectName,
+      RepositoryName: repository.repositoryName,
+      RegistryId: repository.env.account,
+      RepositoryUri: repository.repositoryUri,
+      OwnsRepository: String(!options.repository),
+      ImageTag: imageTag,
+      Source: location(sourceAsset(scope, source)),
+      Parameters: location(parametersAsset(scope, parameters)),
+    },
+  });
+  resource.node.addDependency(role, logGroup, ...provider.dependencies);
+  acknowledgeRules(scope);
+
+  return {
+    buildMode: 'codebuild',
+    buildModeReason: reason,
+    imageUri: `${resource.getAttString('RepositoryUri')}:${imageTag}`,
+    imageTag,
+    repository,
+    builder: role,
+    dependencies: [resource],
+  };
+}
+
+function sourceAsset(scope: Construct, { context }: ImageSource): assets.Asset {
+  return new assets.Asset(scope, 'Source', {
+    path: context.directory,
+    // the archive would hold what links point to, wherever that is; the build makes the links again
+    exclude: [...context.exclude, ...Object.keys(context.symbolicLinks).map(literalPattern)],
+    ignoreMode: IgnoreMode.DOCKER,
+    followSymlinks: SymlinkFollowMode.NEVER,
+    assetHashType: AssetHashType.CUSTOM,
+    assetHash: context.contentHash,
+  });
+}
+
+/** The parameters as a file of their own: a template, an environment variable or an inline buildspec would be too small. */
+function parametersAsset(scope: Construct, parameters: string): assets.Asset {
+  const folder = FileSystem.mkdtemp('arm64-agent-image-');
+  const file = path.join(folder, 'parameters.json');
+  fs.writeFileSync(file, parameters);
+  const asset = new assets.Asset(scope, 'Parameters', { path: file });
+  if (asset.assetPath !== file) {
+    fs.rmSync(folder, { recursive: true });
+  }
+  return asset;
+}
+
+function location(asset: assets.Asset): string {
+  return `${asset.s3BucketName}/${asset.s3ObjectKey}`;
+}
+
+/** What the build is to do besides its source, as ASCII whatever it contains. */
+function buildParameters({ context, target, buildArgs, buildContexts }: ImageSource, secrets: Record<string, string>): string {
+  return JSON.stringify({
+    file: context.file,
+    target,
+    buildArgs: ifAny(buildArgs),
+    buildContexts: ifAny(buildContexts),
+    secrets: ifAny(secrets),
+    symbolicLinks: ifAny(context.symbolicLinks),
+    emptyDirectories: context.emptyDirectories.length > 0 ? context.emptyDirectories : undefined,
+  }).replace(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function contentTag({ context, extraHash }: ImageSource, parameters: string): string {
+  const content = JSON.stringify({ source: context.contentHash, parameters, extraHash });
+  return crypto.createHash('sha256').update(content).digest('hex');
+}

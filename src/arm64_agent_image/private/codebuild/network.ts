@@ -1,0 +1,60 @@
+import { Stack } from 'aws-cdk-lib';
+import * as codebuild from 'aws-cdk-lib/aws-codebuild';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import { Construct } from 'constructs';
+import { failure } from '../validation';
+
+export interface BuildNetworkProps {
+  readonly vpc?: ec2.IVpc;
+  readonly subnetSelection?: ec2.SubnetSelection;
+  readonly securityGroups?: ec2.ISecurityGroup[];
+}
+
+/** Where in a VPC a project builds. */
+export function buildNetwork(scope: Construct, props: BuildNetworkProps): codebuild.CfnProject.VpcConfigProperty | undefined {
+  const { vpc, subnetSelection } = props;
+  if (!vpc) {
+    const without = ['subnetSelection', 'securityGroups'].find((name) => name in props && props[name as keyof BuildNetworkProps]);
+    if (without) {
+      throw failure(scope, `'${without}' needs 'vpc', got none; pass the VPC too, or remove '${without}'`);
+    }
+    return undefined;
+  }
+  const securityGroups = props.securityGroups ?? [
+    new ec2.SecurityGroup(scope, 'SecurityGroup', { vpc, description: 'Builds of an agent image in CodeBuild' }),
+  ];
+  return {
+    vpcId: vpc.vpcId,
+    subnets: vpc.selectSubnets(subnetSelection).subnetIds,
+    securityGroupIds: securityGroups.map((group) => group.securityGroupId),
+  };
+}
+
+/**
+ * What CodeBuild documents that a build in these subnets needs.
+ *
+ * @see https://docs.aws.amazon.com/codebuild/latest/userguide/auth-and-access-control-iam-identity-based-access-control.html
+ */
+export function networkStatements(scope: Construct, subnetIds: string[]): iam.PolicyStatement[] {
+  const stack = Stack.of(scope);
+  return [
+    new iam.PolicyStatement({
+      actions: [
+        'ec2:CreateNetworkInterface', 'ec2:DeleteNetworkInterface', 'ec2:DescribeDhcpOptions', 'ec2:DescribeNetworkInterfaces',
+        'ec2:DescribeSecurityGroups', 'ec2:DescribeSubnets', 'ec2:DescribeVpcs',
+      ],
+      resources: ['*'],
+    }),
+    new iam.PolicyStatement({
+      actions: ['ec2:CreateNetworkInterfacePermission'],
+      resources: [stack.formatArn({ service: 'ec2', resource: 'network-interface', resourceName: '*' })],
+      conditions: {
+        StringEquals: {
+          'ec2:Subnet': subnetIds.map((resourceName) => stack.formatArn({ service: 'ec2', resource: 'subnet', resourceName })),
+          'ec2:AuthorizedService': 'codebuild.amazonaws.com',
+        },
+      },
+    }),
+  ];
+}

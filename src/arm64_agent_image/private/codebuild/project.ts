@@ -1,0 +1,109 @@
+import { Annotations, Duration, RemovalPolicy, Stack, Token } from 'aws-cdk-lib';
+import * as codebuild from 'aws-cdk-lib/aws-codebuild';
+import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as assets from 'aws-cdk-lib/aws-s3-assets';
+import { RegionInfo } from 'aws-cdk-lib/region-info';
+import { Construct } from 'constructs';
+import { CodeBuildOptions } from '../../image-build';
+import { failure, requireMinutes } from '../validation';
+import { BuildVariables } from './environment';
+import { buildLogsName } from './names';
+import { TIMEOUTS } from './timeouts';
+
+const BUILDSPEC = 'image_builder/build_program/buildspec.yml';
+
+/** How long a build may take, such that it ends before CloudFormation's hour does. */
+export function buildTimeout(scope: Construct, { timeout = Duration.minutes(30) }: CodeBuildOptions): Duration {
+  return Duration.minutes(requireMinutes(scope, 'timeout', timeout, TIMEOUTS.minBuild.toMinutes(), TIMEOUTS.maxBuild.toMinutes(),
+    'CloudFormation waits one hour for the image, including the wait for a build slot and in the queue'));
+}
+
+/** The log group of the builds. */
+export function buildLogs(scope: Construct, name: string, { logGroup, logRetention }: CodeBuildOptions): logs.ILogGroup {
+  if (logGroup && logRetention !== undefined) {
+    throw failure(scope, `'logRetention' applies to the construct's own log group, got ${logRetention} and a 'logGroup'; `
+      + 'set the retention of that log group instead');
+  }
+  return logGroup ?? new logs.LogGroup(scope, 'Logs', {
+    logGroupName: buildLogsName(name),
+    retention: logRetention ?? logs.RetentionDays.ONE_MONTH,
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
+}
+
+export interface BuildProjectProps {
+  readonly name: string;
+  readonly code: assets.Asset;
+  readonly role: iam.Role;
+  readonly repository: ecr.IRepository;
+  readonly logGroup: logs.ILogGroup;
+  readonly network?: codebuild.CfnProject.VpcConfigProperty;
+  readonly variables: BuildVariables;
+  readonly options: CodeBuildOptions;
+}
+
+/**
+ * The project, whose source is the program that builds: a change of the user's source does not touch it.
+ */
+export function buildProject(scope: Construct, props: BuildProjectProps): codebuild.Project {
+  const { code, role, repository, logGroup, options } = props;
+  const timeout = buildTimeout(scope, options);
+  const buildImage = options.buildImage ?? codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_3_0;
+  if (!['ARM_CONTAINER', 'ARM_EC2'].includes(buildImage.type)) {
+    throw failure(scope, `'buildImage' must be an ARM image that can run Docker, got ${buildImage.imageId} of type ${buildImage.type}; `
+      + 'use a LinuxArmBuildImage');
+  }
+  warnOfOtherPartitions(scope);
+  const project = new codebuild.Project(scope, 'Project', {
+    projectName: props.name,
+    description: 'Builds an agent image; started by the deployment of its stack',
+    role: role.withoutPolicyUpdates(),
+    environment: {
+      buildImage,
+      computeType: options.computeType ?? codebuild.ComputeType.SMALL,
+      privileged: true,
+    },
+    environmentVariables: {
+      IMAGE_REPOSITORY: { value: repository.repositoryUri },
+      LAYER_CACHE: { value: String(options.layerCache ?? !options.repository) },
+      ...props.variables,
+    },
+    source: codebuild.Source.s3({ bucket: code.bucket, path: code.s3ObjectKey }),
+    buildSpec: codebuild.BuildSpec.fromSourceFilename(BUILDSPEC),
+    timeout,
+    queuedTimeout: TIMEOUTS.queue,
+    logging: { cloudWatch: { logGroup } },
+    encryptionKey: options.encryptionKey,
+    grantReportGroupPermissions: false,
+  });
+  (project.node.defaultChild as codebuild.CfnProject).vpcConfig = props.network;
+  return project;
+}
+
+/** Amazon ECR Public exists in the partition aws only. */
+export function mayUseEcrPublic(scope: Construct): boolean {
+  return (knownPartition(scope) ?? 'aws') === 'aws';
+}
+
+/**
+ * Says what to use instead where CodeBuild may have no ARM machines: CloudFormation only fails to make the project.
+ *
+ * @see https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-acb.html
+ */
+function warnOfOtherPartitions(scope: Construct): void {
+  const partition = knownPartition(scope);
+  if (partition !== undefined && partition !== 'aws') {
+    Annotations.of(scope).addWarningV2('arm64-agent-image:armEnvironment',
+      `AWS CodeBuild may have no ARM environment in ${Stack.of(scope).region} (partition ${partition}): if the deployment says that `
+      + '\'ARM_CONTAINER\' is not supported there, use ImageBuild.local() on a machine with Docker, '
+      + 'or a prebuilt image with Arm64AgentRuntimeArtifact.fromEcrRepository()');
+  }
+}
+
+/** The partition of the stack's region; undefined when the region is not known before the deployment, or not to the CDK. */
+function knownPartition(scope: Construct): string | undefined {
+  const { region } = Stack.of(scope);
+  return Token.isUnresolved(region) ? undefined : RegionInfo.get(region).partition;
+}

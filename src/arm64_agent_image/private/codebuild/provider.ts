@@ -1,0 +1,107 @@
+import * as path from 'path';
+import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import * as ecr from 'aws-cdk-lib/aws-ecr';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as assets from 'aws-cdk-lib/aws-s3-assets';
+import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct, IDependable } from 'constructs';
+import { acknowledgeRules } from '../acknowledgements';
+import { requirePolicySize } from '../validation';
+import { executionDefinition } from './execution';
+import { arnOf, buildLogsName, imageNames, providerName } from './names';
+import { allow, serviceRole } from './role';
+import { TIMEOUTS } from './timeouts';
+
+const CODE = { path: path.join(__dirname, '..', '..', 'lambda'), exclude: ['**/__pycache__'] };
+
+/**
+ * What provides `Custom::Arm64AgentImage`, once for all images of a stack: a function that answers CloudFormation, and a
+ * state machine that waits for builds.
+ */
+export class ImageProvider extends Construct {
+  public static of(scope: Construct): ImageProvider {
+    const stack = Stack.of(scope);
+    const id = 'Arm64AgentImageProvider';
+    return stack.node.tryFindChild(id) as ImageProvider | undefined ?? new ImageProvider(stack, id);
+  }
+
+  /** The code of the function, and the program that builds. */
+  public readonly code: assets.Asset;
+  public readonly serviceToken: string;
+  /** What a custom resource needs besides the function that its service token names. */
+  public readonly dependencies: IDependable[];
+  private readonly policy: iam.PolicyDocument;
+
+  private constructor(scope: Construct, id: string) {
+    super(scope, id);
+
+    this.code = new assets.Asset(this, 'Code', CODE);
+    const name = providerName(this);
+    const machineArn = arnOf(this, 'states', 'stateMachine', name, ArnFormat.COLON_RESOURCE_NAME);
+    const functionArn = arnOf(this, 'lambda', 'function', name, ArnFormat.COLON_RESOURCE_NAME);
+    const logGroup = new logs.LogGroup(this, 'Logs', {
+      logGroupName: `/aws/lambda/${name}`,
+      retention: logs.RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+
+    this.policy = this.functionPolicy(name, machineArn);
+    const handler = new lambda.Function(this, 'Function', {
+      functionName: name,
+      description: 'Answers CloudFormation about agent images, and follows their builds',
+      runtime: lambda.Runtime.PYTHON_3_14,
+      code: lambda.Code.fromAsset(CODE.path, CODE),
+      handler: 'image_builder.handler.handler',
+      role: serviceRole(this, 'Role', 'lambda.amazonaws.com', 'Answers CloudFormation about agent images', this.policy),
+      environment: { STATE_MACHINE_ARN: machineArn },
+      timeout: TIMEOUTS.function,
+      memorySize: 256,
+      logGroup,
+    });
+    const machineRole = serviceRole(this, 'StateMachineRole', 'states.amazonaws.com', 'Waits for builds of agent images',
+      new iam.PolicyDocument({ statements: [allow(functionArn, 'lambda:InvokeFunction')] }));
+    const machine = new sfn.CfnStateMachine(this, 'StateMachine', {
+      stateMachineName: name,
+      roleArn: machineRole.roleArn,
+      definitionString: Stack.of(this).toJsonString(executionDefinition(functionArn)),
+    });
+
+    this.serviceToken = handler.functionArn;
+    this.dependencies = [machine];
+    this.node.addValidation({ validate: () => requirePolicySize(this, 'repository', this.policy) });
+    acknowledgeRules(this);
+  }
+
+  /** Lets the function look after an image in the app's own repository, whose name is not of the stack's pattern. */
+  public allowRepository(repository: ecr.IRepository): void {
+    this.allow(repository.repositoryArn, 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer');
+  }
+
+  /** Lets the function read the app's own log group of builds. */
+  public allowLogGroup(logGroup: logs.ILogGroup): void {
+    this.allow(logGroup.logGroupArn, 'logs:GetLogEvents');
+  }
+
+  private allow(resource: string, ...actions: string[]): void {
+    this.policy.addStatements(allow(resource, ...actions));
+    acknowledgeRules(this);
+  }
+
+  /** One statement a service covers every image of the stack, so that another image changes no permission. */
+  private functionPolicy(name: string, machineArn: string): iam.PolicyDocument {
+    const images = imageNames(this);
+    const logStreams = (group: string) => arnOf(this, 'logs', 'log-group', `${group}:*`, ArnFormat.COLON_RESOURCE_NAME);
+    return new iam.PolicyDocument({
+      statements: [
+        allow(logStreams(`/aws/lambda/${name}`), 'logs:CreateLogStream', 'logs:PutLogEvents'),
+        allow(machineArn, 'states:StartExecution'),
+        allow(arnOf(this, 'codebuild', 'project', images),
+          'codebuild:BatchGetBuilds', 'codebuild:ListBuildsForProject', 'codebuild:StartBuild', 'codebuild:StopBuild'),
+        allow(arnOf(this, 'ecr', 'repository', images), 'ecr:BatchDeleteImage', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'),
+        allow(logStreams(buildLogsName(images)), 'logs:GetLogEvents'),
+      ],
+    });
+  }
+}

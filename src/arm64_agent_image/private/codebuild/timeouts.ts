@@ -1,0 +1,11 @@
+import { Duration } from 'aws-cdk-lib';
+
+/** The time limits of `image_builder/timeouts.py`, as far as the template states them; a test compares both. */
+export const TIMEOUTS = {
+  service: Duration.seconds(3600),
+  execution: Duration.seconds(3540),
+  queue: Duration.minutes(49),
+  minBuild: Duration.minutes(5),
+  maxBuild: Duration.minutes(40),
+  function: Duration.minutes(4),
+};

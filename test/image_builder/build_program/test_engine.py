@@ -1,0 +1,282 @@
+"""The engine gets the containerd image store, or is left as it was."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from image_builder.build_program import engine
+from image_builder.build_program.engine import Daemon
+from image_builder.build_program.process import CommandError
+
+DOCKERD = """
+printf '%s\\0' "$@" > "$STATE/argv.new" && mv "$STATE/argv.new" "$STATE/argv.$$"
+echo "started with $*" >&2
+RULE
+store=overlay2
+for argument; do
+  case "$argument" in --config-file=*)
+    grep -q '"containerd-snapshotter": true' "${argument#*=}" && store=io.containerd.snapshotter.v1 ;;
+  esac
+done
+echo "$store" > "$STATE/store"
+echo $$ > "$STATE/docker.pid"
+exec 3<> "$STATE/silence"
+read -u 3
+"""
+DOCKER = """#!/bin/bash
+echo "$*" >> "$STATE/docker.calls"
+grep -q . "/proc/$(cat "$STATE/docker.pid")/cmdline" || exit 1
+[ "$*" = 'info --format {{json .DriverStatus}}' ] && cat "$STATE/store"
+exit 0
+"""
+HOSTS = ["--host=unix:///var/run/docker.sock", "--host=tcp://127.0.0.1:2375"]
+
+
+@dataclass
+class BuildHost:
+    """A machine with a ``dockerd`` that is bash, so that its command line looks like a real one's."""
+
+    root: Path
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def dockerd(self) -> str:
+        return str(self.root / "bin/dockerd")
+
+    @property
+    def script(self) -> str:
+        return str(self.root / "dockerd.sh")
+
+    def argv(self, *options: str) -> list[str]:
+        return [self.dockerd, self.script, *options]
+
+    def start(self, *options: str, rule: str = "") -> None:
+        """Start the daemon as the build image does, with a rule for the next one."""
+        Path(self.script).write_text(DOCKERD.replace("RULE", ""))
+        self.started.append(
+            subprocess.Popen(self.argv(*options), env={**os.environ, "STATE": str(self.root), "OWN": "1"})
+        )
+        while not (self.root / "docker.pid").exists():
+            time.sleep(0.01)
+        Path(self.script).write_text(DOCKERD.replace("RULE", rule))
+
+    def options(self) -> list[list[str]]:
+        """The options of every start of the daemon, in order."""
+        files = sorted(self.root.glob("argv.[0-9]*"), key=lambda file: file.stat().st_mtime_ns)
+        return [file.read_bytes().decode().split("\0")[:-1] for file in files]
+
+    def settings(self) -> object:
+        """The configuration file of the daemon with the store."""
+        return json.loads((self.root / "dockerd.json").read_text())
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BuildHost]:
+    made = BuildHost(tmp_path)
+    (tmp_path / "bin").mkdir()
+    bash = shutil.which("bash")
+    assert bash
+    (tmp_path / "bin/dockerd").symlink_to(bash)
+    (tmp_path / "bin/docker").write_text(DOCKER)
+    (tmp_path / "bin/docker").chmod(0o755)
+    os.mkfifo(tmp_path / "silence")
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    monkeypatch.setenv("STATE", str(tmp_path))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setattr(engine, "PID_FILE", tmp_path / "docker.pid")
+    monkeypatch.setattr(engine, "CONFIG_FILE", tmp_path / "daemon.json")
+    monkeypatch.setattr(engine, "LOG_FILE", tmp_path / "dockerd.log")
+    monkeypatch.setattr(subprocess, "Popen", recording(subprocess.Popen, made.started))
+    yield made
+    for process in made.started:
+        process.kill()
+        process.wait()
+
+
+def recording(
+    popen: Callable[..., "subprocess.Popen[bytes]"], started: list["subprocess.Popen[bytes]"]
+) -> Callable[..., "subprocess.Popen[bytes]"]:
+    """A constructor that remembers the daemons it starts."""
+
+    class Recorded(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, argv: list[str], *arguments: object, **options: object) -> None:
+            super().__init__(argv, *arguments, **options)  # type: ignore[call-overload]
+            if options.get("start_new_session"):
+                started.append(self)
+
+    return Recorded
+
+
+def test_finds_the_running_daemon(host: BuildHost) -> None:
+    host.start(*HOSTS, "--label=a b")
+    daemon = Daemon.running()
+    assert daemon
+    assert daemon.pid == host.started[0].pid
+    assert daemon.argv == host.argv(*HOSTS, "--label=a b")
+    assert (daemon.environment["OWN"], daemon.environment["STATE"]) == ("1", str(host.root))
+
+
+@pytest.mark.parametrize("content", ["", "x", "0", "-1", "4194304000", "\xff"])
+def test_finds_no_daemon_behind_an_invalid_pid_file(content: str, host: BuildHost) -> None:
+    (host.root / "docker.pid").write_text(content)
+    assert Daemon.running() is None
+
+
+def test_finds_no_daemon_without_a_pid_file(host: BuildHost) -> None:
+    assert Daemon.running() is None
+
+
+def test_another_program_with_the_pid_is_no_daemon(host: BuildHost) -> None:
+    (host.root / "docker.pid").write_text(str(os.getpid()))
+    assert Daemon.running() is None
+
+
+def test_daemon_that_has_ended_is_no_daemon(host: BuildHost) -> None:
+    ended = subprocess.Popen([host.dockerd, "-c", "exit"])
+    host.started.append(ended)
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    (host.root / "docker.pid").write_text(str(ended.pid))
+    assert Daemon.running() is None
+
+
+def test_restarts_the_engine_with_the_store(host: BuildHost) -> None:
+    host.start(*HOSTS, "--storage-driver=overlay2")
+    assert engine.use_containerd_store()
+    assert host.options() == [
+        [*HOSTS, "--storage-driver=overlay2"],
+        [*HOSTS, f"--config-file={host.root}/dockerd.json"],
+    ]
+    assert host.settings() == {"features": {"containerd-snapshotter": True}}
+    assert engine.has_containerd_store()
+
+
+def test_restarted_engine_has_the_environment_of_the_old_one(host: BuildHost) -> None:
+    host.start(*HOSTS)
+    assert engine.use_containerd_store()
+    daemon = Daemon.running()
+    assert daemon
+    assert daemon.environment["OWN"] == "1"
+
+
+def test_old_engine_has_ended_before_the_new_one_starts(host: BuildHost) -> None:
+    host.start(*HOSTS, rule=f'grep -q . "/proc/$(cat {host.root}/docker.pid)/cmdline" && exit 1')
+    assert engine.use_containerd_store()
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        (["--storage-driver=overlay2", "--debug"], ["--debug"]),
+        (["--storage-driver", "overlay2", "--debug"], ["--debug"]),
+        (["-s", "overlay2", "--debug"], ["--debug"]),
+    ],
+)
+def test_driver_of_the_classic_store_is_dropped_however_it_is_spelled(
+    options: list[str], kept: list[str], host: BuildHost
+) -> None:
+    host.start(*HOSTS, *options)
+    assert engine.use_containerd_store()
+    assert host.options()[1] == [*HOSTS, *kept, f"--config-file={host.root}/dockerd.json"]
+
+
+def test_configuration_of_the_engine_is_kept(host: BuildHost) -> None:
+    configuration = {
+        "storage-driver": "overlay2",
+        "features": {"cdi": True, "containerd-snapshotter": False},
+        "registry-mirrors": ["https://mirror.example.com"],
+    }
+    (host.root / "daemon.json").write_text(json.dumps(configuration))
+    host.start(*HOSTS)
+    assert engine.use_containerd_store()
+    assert host.settings() == {
+        "features": {"cdi": True, "containerd-snapshotter": True},
+        "registry-mirrors": ["https://mirror.example.com"],
+    }
+    assert json.loads((host.root / "daemon.json").read_text()) == configuration
+
+
+@pytest.mark.parametrize("option", ["--config-file={}", "--config-file {}"])
+def test_configuration_in_another_file_is_kept(option: str, host: BuildHost) -> None:
+    (host.root / "other.json").write_text('{"registry-mirrors": ["https://mirror.example.com"]}')
+    host.start(*HOSTS, *option.format(host.root / "other.json").split())
+    assert engine.use_containerd_store()
+    assert host.options()[1] == [*HOSTS, f"--config-file={host.root}/dockerd.json"]
+    assert host.settings() == {
+        "features": {"containerd-snapshotter": True},
+        "registry-mirrors": ["https://mirror.example.com"],
+    }
+
+
+def test_empty_configuration_is_one(host: BuildHost) -> None:
+    (host.root / "daemon.json").write_text("")
+    host.start(*HOSTS)
+    assert engine.use_containerd_store()
+
+
+def test_engine_that_refuses_the_store_is_started_as_it_was(
+    host: BuildHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = 'case "$*" in *--config-file*) echo "no such snapshotter" >&2; exit 1 ;; esac'
+    host.start(*HOSTS, "--storage-driver=overlay2", rule=rule)
+    assert not engine.use_containerd_store()
+    assert host.options()[0] == host.options()[2] == [*HOSTS, "--storage-driver=overlay2"]
+    daemon = Daemon.running()
+    assert daemon
+    assert daemon.pid != host.started[0].pid
+    said = capsys.readouterr().out
+    assert "notice: the Docker engine did not start with the containerd image store" in said
+    assert "no such snapshotter" in said
+
+
+def test_engine_that_starts_without_the_store_is_started_as_it_was(
+    host: BuildHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_START_SECONDS", 1)
+    host.start(*HOSTS, rule="set -- --debug")
+    assert not engine.use_containerd_store()
+    assert host.options()[2] == HOSTS
+    daemon = Daemon.running()
+    assert daemon
+    assert daemon.pid == host.started[-1].pid
+    assert host.started[-2].poll() is not None
+
+
+def test_engine_that_never_starts_again_is_a_failure(host: BuildHost) -> None:
+    host.start(*HOSTS, rule="exit 1")
+    with pytest.raises(CommandError, match=r"^the Docker engine of the build machine did not start again$"):
+        engine.use_containerd_store()
+
+
+def test_engine_with_the_store_is_left_alone(host: BuildHost) -> None:
+    (host.root / "store.json").write_text('{"containerd-snapshotter": true}')
+    host.start(*HOSTS, f"--config-file={host.root}/store.json")
+    assert engine.use_containerd_store()
+    assert host.started[0].poll() is None
+    assert len(host.options()) == 1
+
+
+def test_engine_of_another_machine_is_left_alone(
+    host: BuildHost, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:2376")
+    host.start(*HOSTS)
+    assert not engine.use_containerd_store()
+    assert host.started[0].poll() is None
+    assert len(host.options()) == 1
+    assert "cannot be restarted" in capsys.readouterr().out
+
+
+def test_machine_without_an_engine_is_left_alone(host: BuildHost) -> None:
+    assert not engine.use_containerd_store()
+    assert host.options() == []
+
+
+def test_engine_without_an_answer_has_no_store(host: BuildHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(host.root))
+    assert not engine.has_containerd_store()

@@ -1,0 +1,159 @@
+"""An image that AgentCore Runtime would refuse is not pushed, and a lost race for the tag is no failure."""
+
+import json
+import tarfile
+from typing import Any
+
+import pytest
+from image_builder.build_program import image, process
+from image_builder.build_program.image import SIZE_LIMIT, ImageRejectedError
+from image_builder.build_program.process import PAUSE, CommandError
+
+from test.image_builder.build_program.conftest import FakeTime
+from test.image_builder.build_program.entrypoints import X86_64, elf
+from test.image_builder.build_program.recorder import (
+    CLASSIC,
+    CONTAINERD,
+    IMAGE,
+    REQUESTED_AT,
+    Machine,
+    first_time,
+)
+
+LOOK = ["buildx", "imagetools", "inspect", "--raw", IMAGE]
+IMMUTABLE = "echo 'tag invalid: the tag is immutable'; exit 1"
+DENIED = "echo 'denied: User is not authorized to perform: ecr:PutImage'; exit 1"
+NOT_PUSHED = {"'docker buildx imagetools '*": "exit 1"}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    made = FakeTime(REQUESTED_AT)
+    monkeypatch.setattr(process, "time", made)
+    return made
+
+
+def describe(machine: Machine, store: dict[str, str], **changes: Any) -> None:
+    """Give the fake engine an image."""
+    details = machine.root / "image.json"
+    details.write_text(json.dumps([{"Os": "linux", "Architecture": "arm64", "Size": 1000, **changes}]))
+    machine.rules = {**store, "'docker image inspect '*": f"cat {details}"}
+    machine.install()
+
+
+def test_accepts_an_image_for_arm64(local: Machine) -> None:
+    describe(local, CONTAINERD)
+    image.check(local.settings)
+    assert local.docker("image") == [["image", "inspect", IMAGE]]
+    assert local.docker("create") == [["create", "--pull=never", "--platform=linux/arm64", IMAGE]]
+
+
+@pytest.mark.parametrize(
+    ("system", "architecture"), [("linux", "amd64"), ("windows", "arm64"), ("linux", "arm")]
+)
+def test_rejects_an_image_for_another_platform(system: str, architecture: str, local: Machine) -> None:
+    describe(local, CONTAINERD, Os=system, Architecture=architecture)
+    sentence = f"^the image is for {system}/{architecture}, not for linux/arm64$"
+    with pytest.raises(ImageRejectedError, match=sentence):
+        image.check(local.settings)
+
+
+def test_rejects_an_image_that_is_too_large(local: Machine) -> None:
+    describe(local, CONTAINERD, Size=SIZE_LIMIT + 1)
+    local.rules["'docker image save '*"] = saved(local, SIZE_LIMIT + 1)
+    local.install()
+    sentence = (
+        r"^the image has more than 2 GB compressed, AgentCore Runtime's limit: use a smaller base image"
+    )
+    with pytest.raises(ImageRejectedError, match=sentence):
+        image.check(local.settings)
+
+
+def test_accepts_an_image_whose_size_is_large_only_unpacked(
+    local: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    describe(local, CONTAINERD, Size=10 * SIZE_LIMIT)
+    local.rules["'docker image save '*"] = saved(local, 0)
+    local.install()
+    image.check(local.settings)
+    assert "the image has 0.00 GB compressed" in capsys.readouterr().out
+
+
+def saved(machine: Machine, size: int) -> str:
+    """What prints the beginning of an archive whose first layer claims this size."""
+    entry = tarfile.TarInfo("blobs/sha256/layer")
+    entry.size = size
+    file = machine.root / "saved.tar"
+    file.write_bytes(entry.tobuf(tarfile.GNU_FORMAT) + bytes(10_240))
+    return f"cat {file}"
+
+
+def test_accepts_an_image_of_the_greatest_size(local: Machine) -> None:
+    describe(local, CONTAINERD, Size=SIZE_LIMIT)
+    image.check(local.settings)
+
+
+def test_uncompressed_size_of_the_classic_store_is_not_judged(local: Machine) -> None:
+    describe(local, CLASSIC, Size=10 * SIZE_LIMIT)
+    image.check(local.settings)
+
+
+def test_rejects_an_image_whose_program_is_for_another_architecture(local: Machine) -> None:
+    describe(local, CONTAINERD)
+    (local.root / "agent").write_bytes(elf(X86_64))
+    (local.root / "container.json").write_text('[{"Path": "/agent", "Config": {}}]')
+    local.rules |= {
+        "'docker create '*": "echo c0ffee",
+        "'docker inspect '*": f"cat {local.root}/container.json",
+        "'docker cp '*": f"tar -C {local.root} -c agent",
+    }
+    local.install()
+    with pytest.raises(process.BuildError, match="/agent, which the image starts, is for x86-64"):
+        image.check(local.settings)
+
+
+def test_missing_image_is_a_sentence(local: Machine) -> None:
+    local.rules = {"'docker image inspect '*": "echo 'No such image' >&2; exit 1"}
+    local.install()
+    with pytest.raises(CommandError, match=r"^docker image inspect failed: No such image$"):
+        image.check(local.settings)
+
+
+def test_pushes_the_image_once(local: Machine) -> None:
+    image.push(local.settings)
+    assert local.docker() == [["push", IMAGE]]
+
+
+def test_push_that_lost_a_race_is_a_notice(
+    local: Machine, capsys: pytest.CaptureFixture[str], clock: FakeTime
+) -> None:
+    local.rules = {"'docker push '*": IMMUTABLE}
+    local.install()
+    image.push(local.settings)
+    assert local.docker() == [["push", IMAGE], LOOK]
+    assert clock.slept == []
+    assert "notice: another build has pushed the image of the same source" in capsys.readouterr().out
+
+
+def test_failing_push_fails(local: Machine, clock: FakeTime) -> None:
+    local.rules = {"'docker push '*": "echo no space left; exit 1", **NOT_PUSHED}
+    local.install()
+    with pytest.raises(CommandError, match=r"docker push .* failed with exit status 1"):
+        image.push(local.settings)
+    assert clock.slept == []
+
+
+def test_denied_push_is_tried_again(local: Machine, clock: FakeTime) -> None:
+    local.rules = {"'docker push '*": first_time(DENIED), **NOT_PUSHED}
+    local.install()
+    image.push(local.settings)
+    assert local.docker("push") == [["push", IMAGE]] * 2
+    assert clock.slept == [PAUSE]
+
+
+def test_denied_push_is_not_tried_again_when_the_image_is_there(local: Machine, clock: FakeTime) -> None:
+    local.rules = {"'docker push '*": DENIED}
+    local.install()
+    image.push(local.settings)
+    assert local.docker("push") == [["push", IMAGE]]
+    assert clock.slept == []

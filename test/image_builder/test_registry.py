@@ -1,0 +1,235 @@
+"""Which images pass: linux/arm64, in one piece, and not too large."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from image_builder import request
+from image_builder.aws import AWS_ERRORS
+from image_builder.registry import (
+    SIZE_LIMIT,
+    Image,
+    ImageRejectedError,
+    IncompleteDownloadError,
+    delete,
+    find,
+    verify,
+)
+from moto import mock_aws
+
+from test.image_builder.fakes import ACCOUNT, OLD_TAG, REPOSITORY, TAG, Registry, Stubs, event
+
+WANTED = request.parse(event("create"))
+ATTESTATION = {"vnd.docker.reference.type": "attestation-manifest"}
+
+
+def outcome(stubs: Stubs, registry: Registry, digest: str) -> str:
+    """The digest of an image that passes."""
+    image = Image(digest, registry.blobs[digest].decode("utf-8", "replace"))
+    return verify(stubs.aws.ecr, WANTED, image)
+
+
+def test_accepts_a_linux_arm64_image(stubs: Stubs, registry: Registry) -> None:
+    digest = registry.image()
+    stubs.config(registry, registry.config_of(digest))
+    assert outcome(stubs, registry, digest) == digest
+
+
+@pytest.mark.parametrize(
+    ("architecture", "os"),
+    [("amd64", "linux"), ("arm", "linux"), ("arm64", "windows"), ("arm64\n" * 999, "é")],
+)
+def test_rejects_another_platform_and_says_what_to_change(
+    architecture: str, os: str, stubs: Stubs, registry: Registry
+) -> None:
+    digest = registry.image(architecture, os)
+    stubs.config(registry, registry.config_of(digest))
+    with pytest.raises(ImageRejectedError, match=r"not for linux/arm64: remove '--platform=\.\.\.'") as error:
+        outcome(stubs, registry, digest)
+    assert "\n" not in str(error.value)
+
+
+def test_looks_for_linux_arm64_in_an_index(stubs: Stubs, registry: Registry) -> None:
+    child, other = registry.image(), registry.image("amd64")
+    index = registry.index(registry.entry(other, "linux/amd64"), registry.entry(child, "linux/arm64"))
+    stubs.child(registry, child)
+    stubs.config(registry, registry.config_of(child))
+    assert outcome(stubs, registry, index) == index
+
+
+@pytest.mark.parametrize("platform", ["unknown/unknown", "linux/arm64"])
+def test_ignores_attestations_in_an_index(platform: str, stubs: Stubs, registry: Registry) -> None:
+    child, attestation = registry.image(), registry.image("unknown", "unknown")
+    index = registry.index(
+        registry.entry(attestation, platform, **ATTESTATION), registry.entry(child, "linux/arm64")
+    )
+    stubs.child(registry, child)
+    stubs.config(registry, registry.config_of(child))
+    assert outcome(stubs, registry, index) == index
+
+
+def test_trusts_the_configuration_rather_than_the_index(stubs: Stubs, registry: Registry) -> None:
+    child = registry.image("amd64")
+    index = registry.index(registry.entry(child, "linux/arm64"))
+    stubs.child(registry, child)
+    stubs.config(registry, registry.config_of(child))
+    with pytest.raises(ImageRejectedError, match="is for linux/amd64"):
+        outcome(stubs, registry, index)
+
+
+@pytest.mark.parametrize(
+    ("platforms", "named"),
+    [(["linux/amd64", "linux/s390x"], "linux/amd64, linux/s390x"), ([], "no platform")],
+)
+def test_rejects_an_index_without_linux_arm64(
+    platforms: list[str], named: str, stubs: Stubs, registry: Registry
+) -> None:
+    attestation = registry.entry(registry.image(), "unknown/unknown", **ATTESTATION)
+    index = registry.index(*(registry.entry(registry.image(), p) for p in platforms), attestation)
+    with pytest.raises(ImageRejectedError, match=f"is for {named}, not for linux/arm64"):
+        outcome(stubs, registry, index)
+
+
+def test_rejects_an_index_whose_image_is_gone(stubs: Stubs, registry: Registry) -> None:
+    index = registry.index(registry.entry(f"sha256:{'a' * 64}", "linux/arm64"))
+    stubs.ecr.add_response("batch_get_image", {"images": [], "failures": [{"failureCode": "ImageNotFound"}]})
+    with pytest.raises(ImageRejectedError, match="has lost its manifest for linux/arm64"):
+        outcome(stubs, registry, index)
+
+
+@pytest.mark.parametrize("excess", [0, 1])
+def test_counts_the_compressed_size_of_all_layers(excess: int, stubs: Stubs, registry: Registry) -> None:
+    config = len(registry.blobs[registry.config_of(registry.image())])
+    digest = registry.image(layers=(1024**3, SIZE_LIMIT - 1024**3 - config + excess))
+    stubs.config(registry, registry.config_of(digest))
+    if not excess:
+        assert outcome(stubs, registry, digest) == digest
+        return
+    with pytest.raises(ImageRejectedError, match=r"has 2\.00 GB compressed.*takes 2 GB: use a smaller base"):
+        outcome(stubs, registry, digest)
+
+
+CONFIG = {"digest": f"sha256:{'c' * 64}", "size": 3}
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        {},
+        {"config": None},
+        {"config": []},
+        {"manifests": {}},
+        {"manifests": [1]},
+        {"manifests": [{"platform": [], "annotations": 1}]},
+        {"manifests": [{"platform": "linux"}]},
+    ],
+)
+def test_rejects_a_malformed_manifest(manifest: Any, stubs: Stubs, registry: Registry) -> None:
+    with pytest.raises(ImageRejectedError, match="not that of a container image: delete this tag"):
+        outcome(stubs, registry, registry.add(manifest))
+
+
+@pytest.mark.parametrize(
+    "layers", [None, {}, [None], [{}], [{"size": "1"}], [{"size": -1}], [{"size": True}], [{"size": 1.5}]]
+)
+def test_rejects_layers_without_a_size(layers: Any, stubs: Stubs, registry: Registry) -> None:
+    config = registry.add({"architecture": "arm64", "os": "linux"})
+    digest = registry.add({"config": {"digest": config, "size": 1}, "layers": layers})
+    stubs.config(registry, config)
+    with pytest.raises(ImageRejectedError, match="not that of a container image"):
+        outcome(stubs, registry, digest)
+
+
+def test_an_incomplete_configuration_is_an_error_of_the_download(stubs: Stubs, registry: Registry) -> None:
+    digest = registry.image()
+    config = registry.config_of(digest)
+    stubs.config(registry, config)
+    registry.blobs[config] = registry.blobs[config][:-3]
+    with pytest.raises(IncompleteDownloadError, match="arrived incomplete"):
+        outcome(stubs, registry, digest)
+    assert issubclass(IncompleteDownloadError, AWS_ERRORS)
+
+
+def test_rejects_an_image_without_a_digest(stubs: Stubs, registry: Registry) -> None:
+    digest = registry.image()
+    stubs.config(registry, registry.config_of(digest))
+    with pytest.raises(ImageRejectedError, match="not that of a container image"):
+        verify(stubs.aws.ecr, WANTED, Image("", registry.blobs[digest].decode()))
+
+
+@pytest.mark.parametrize("config", [b"", b"\x00\xff", b"[]", b'{"architecture": 1}'])
+def test_rejects_a_malformed_configuration(config: bytes, stubs: Stubs, registry: Registry) -> None:
+    blob = registry.add(config)
+    digest = registry.add({"config": {"digest": blob, "size": 1}, "layers": []})
+    stubs.config(registry, blob)
+    with pytest.raises(ImageRejectedError):
+        outcome(stubs, registry, digest)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.com/x", "file:///etc/passwd", "ftp://127.0.0.1/x", "/etc/passwd"]
+)
+def test_downloads_over_https_or_from_this_machine_only(url: str, stubs: Stubs, registry: Registry) -> None:
+    digest = registry.image()
+    stubs.ecr.add_response("get_download_url_for_layer", {"downloadUrl": url})
+    with pytest.raises(ImageRejectedError, match="offers no https download"):
+        outcome(stubs, registry, digest)
+
+
+def test_says_why_ecr_does_not_return_an_image(stubs: Stubs) -> None:
+    failure = {"failureCode": "KmsError", "failureReason": "the key is disabled"}
+    stubs.ecr.add_response("batch_get_image", {"images": [], "failures": [failure]})
+    with pytest.raises(ImageRejectedError, match="cannot be read \\(KmsError: the key is disabled\\)"):
+        find(stubs.aws.ecr, WANTED)
+
+
+@mock_aws
+def test_finds_the_content_tag_in_ecr_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
+    ecr = boto3.client("ecr", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with pytest.raises(ClientError, match="RepositoryNotFoundException"):
+        find(ecr, WANTED)
+    ecr.create_repository(repositoryName=REPOSITORY, imageTagMutability="IMMUTABLE")
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "config": CONFIG,
+        "layers": [],
+    }
+    ecr.put_image(repositoryName=REPOSITORY, imageTag=OLD_TAG, imageManifest=json.dumps(manifest))
+    assert find(ecr, WANTED) is None
+    ecr.put_image(
+        repositoryName=REPOSITORY, imageTag=TAG, imageManifest=json.dumps(manifest | {"layers": [CONFIG]})
+    )
+    image = find(ecr, WANTED)
+    assert image is not None
+    assert json.loads(image.manifest)["layers"] == [CONFIG]
+    assert image.digest.startswith("sha256:")
+
+
+@mock_aws
+def test_deletes_the_content_tag_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
+    ecr = boto3.client("ecr", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    ecr.create_repository(repositoryName=REPOSITORY, imageTagMutability="IMMUTABLE")
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "config": CONFIG,
+        "layers": [],
+    }
+    for tag in (TAG, OLD_TAG):
+        layers = {"layers": [CONFIG] * (tag == TAG)}
+        ecr.put_image(repositoryName=REPOSITORY, imageTag=tag, imageManifest=json.dumps(manifest | layers))
+    delete(ecr, WANTED)
+    assert [image["imageTag"] for image in ecr.list_images(repositoryName=REPOSITORY)["imageIds"]] == [
+        OLD_TAG
+    ]

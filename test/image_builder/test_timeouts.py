@@ -1,0 +1,109 @@
+"""Every time limit of a deployment ends before the next one that would only end in silence."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import Duration
+from image_builder import response, timeouts
+from image_builder.aws import connect
+
+from arm64_agent_image import ImageBuild
+from test.image_builder.deployed_template import DeployedTemplate, deployed_template
+
+CLOUDFORMATION_LIMIT = 3600
+LONGEST_CODEBUILD_QUEUE = 480 * 60
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> DeployedTemplate:
+    return deployed_template(tmp_path_factory.mktemp("app"))
+
+
+def call_seconds(monkeypatch: pytest.MonkeyPatch) -> float:
+    """How long a call to AWS takes that is never answered, with its retries."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    connect.cache_clear()
+    config: Any = connect().codebuild.meta.config
+    connect.cache_clear()
+    attempts = config.retries["total_max_attempts"]
+    longest_pauses = sum(1 << n for n in range(attempts - 1))
+    return float(attempts * (config.connect_timeout + config.read_timeout) + longest_pauses)
+
+
+def response_seconds() -> int:
+    """How long a response takes that never arrives."""
+    return response.TRIES * response.TIMEOUT + sum(1 << n for n in range(response.TRIES - 1))
+
+
+def test_the_template_states_the_limits_that_the_function_relies_on(template: DeployedTemplate) -> None:
+    assert template.service_timeout == timeouts.SERVICE
+    assert template.definition["TimeoutSeconds"] == timeouts.EXECUTION
+    assert template.function_timeout == timeouts.FUNCTION
+    assert template.queue_timeout == timeouts.QUEUE
+
+
+def test_a_build_that_starts_as_late_as_it_may_has_time_for_the_shortest_time_out() -> None:
+    assert timeouts.LATEST_START + timeouts.MIN_BUILD <= timeouts.DEADLINE
+
+
+def test_codebuild_s_queue_ends_no_earlier_than_the_function_stops_waiting(
+    template: DeployedTemplate,
+) -> None:
+    assert timeouts.LATEST_START <= template.queue_timeout <= LONGEST_CODEBUILD_QUEUE
+
+
+def test_the_function_answers_before_the_execution_ends_and_the_execution_before_cloudformation_does(
+    template: DeployedTemplate,
+) -> None:
+    execution = template.definition["TimeoutSeconds"]
+    assert execution >= timeouts.DEADLINE + timeouts.FUNCTION
+    assert timeouts.DEADLINE + timeouts.WAITING_POLL + response_seconds() < execution
+    assert execution < template.service_timeout <= CLOUDFORMATION_LIMIT
+
+
+def test_the_longest_build_ends_before_the_deadline() -> None:
+    assert timeouts.PROPAGATION + timeouts.MAX_BUILD < timeouts.DEADLINE
+
+
+@pytest.mark.parametrize("minutes", [timeouts.MIN_BUILD // 60, timeouts.MAX_BUILD // 60])
+def test_a_build_may_take_as_long_as_the_function_allows(minutes: int, tmp_path: Path) -> None:
+    build = ImageBuild.code_build(timeout=Duration.minutes(minutes))
+    assert deployed_template(tmp_path, image_build=build).build_timeout == minutes * 60
+
+
+@pytest.mark.parametrize("minutes", [timeouts.MIN_BUILD // 60 - 1, timeouts.MAX_BUILD // 60 + 1])
+def test_rejects_a_build_that_may_take_another_time(minutes: int, tmp_path: Path) -> None:
+    build = ImageBuild.code_build(timeout=Duration.minutes(minutes))
+    with pytest.raises(RuntimeError, match="'timeout' must be"):
+        deployed_template(tmp_path, image_build=build)
+
+
+def test_the_function_has_time_for_an_execution_that_does_not_start_and_a_slow_response(
+    template: DeployedTemplate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = call_seconds(monkeypatch)
+    assert timeouts.START_EXECUTION + call + response_seconds() <= template.function_timeout
+
+
+def test_the_function_has_time_for_five_builds_that_do_not_stop_and_a_slow_response(
+    template: DeployedTemplate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = call_seconds(monkeypatch)
+    assert 5 * call + response_seconds() <= template.function_timeout
+
+
+def test_the_function_has_time_for_a_step_whose_last_call_is_not_answered(
+    template: DeployedTemplate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that is not answered ends the step, except that the log is read and two builds are stopped."""
+    call = call_seconds(monkeypatch)
+    assert 3 * call + response_seconds() <= template.function_timeout
+
+
+def test_new_permissions_have_propagated_before_a_build_is_no_longer_started_again() -> None:
+    assert timeouts.PROPAGATION < timeouts.RESTART < timeouts.LATEST_START
+
+
+def test_a_build_that_others_wait_for_leaves_the_layer_cache_out() -> None:
+    assert timeouts.QUEUED_TOO_LONG + timeouts.CACHE_EXPORT < timeouts.LATEST_START

@@ -1,0 +1,108 @@
+"""The engine of the build machine: restarted with the containerd image store, or used as it is."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from . import apps, reading
+from .cdk import Outcome
+from .stage import Rehearsal
+
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+class App:
+    """A stack with one image and one Runtime."""
+
+    def __init__(self, stage: Rehearsal, folder: Path, name: str) -> None:
+        if not stage.engine.private:
+            pytest.skip("an engine that was there before is never restarted")
+        self.stage, self.folder, self.name = stage, folder, name
+        self.output = folder / "out"
+        self.began = stage.account.now()
+
+    def deploy(self, version: str = "1") -> Outcome:
+        """Deploy this version of the source."""
+        directory = apps.source(self.folder / "agent", version)
+        self.output = self.folder / f"out-{version}"
+        self.began = self.stage.account.now()
+        return self.stage.cdk.deploy(apps.synthesize(self.output, **{self.name: apps.agent(directory)}))
+
+    def destroy(self) -> None:
+        """Remove the stack."""
+        assert self.stage.cdk.destroy(self.output).succeeded
+
+    @property
+    def uri(self) -> str:
+        """The image that the Runtime runs."""
+        return str(reading.runtimes(self.stage.account)[f"{self.name}_Agent"]["uri"])
+
+    @property
+    def log(self) -> str:
+        """What the builds of the last deployment printed."""
+        return "\n".join(event["line"] for event in self.stage.account.journal("log", self.began))
+
+    @property
+    def caches(self) -> list[str]:
+        """The layer caches in the repository."""
+        name = self.uri.partition("/")[2].rpartition(":")[0]
+        images = self.stage.account.client("ecr").list_images(repositoryName=name)["imageIds"]
+        return [i["imageTag"] for i in images if i.get("imageTag", "").startswith("cache-")]
+
+
+def test_build_goes_without_a_cache_when_the_engine_does_not_restart(
+    stage: Rehearsal, tmp_path: Path
+) -> None:
+    app = App(stage, tmp_path, "NoRestart")
+    stage.account.plan_fault("EngineRestart")
+    outcome = app.deploy()
+    assert outcome.succeeded, outcome.output
+    assert "notice: the Docker engine did not start with the containerd image store" in app.log
+    assert "notice: this engine cannot export a layer cache" in app.log
+    assert reading.manifest(stage.account, app.uri)["mediaType"] == DOCKER_MANIFEST
+    assert reading.platform(stage.account, app.uri) == "linux/arm64"
+    assert app.caches == []
+    app.destroy()
+
+
+def test_a_cache_that_cannot_be_written_fails_nothing(stage: Rehearsal, tmp_path: Path) -> None:
+    app = App(stage, tmp_path, "NoCache")
+    stage.account.plan_fault(
+        "Push", times=20, reference="cache-", status=403, code="DENIED", message="not allowed"
+    )
+    outcome = app.deploy()
+    assert outcome.succeeded, outcome.output
+    (ended,) = [b for b in wait_for_builds(app) if b["status"] != "IN_PROGRESS"]
+    assert ended["status"] == "SUCCEEDED"
+    assert "notice: the layer cache was not written" in app.log
+    assert app.caches == []
+    app.destroy()
+
+
+def test_deployment_is_done_at_the_push_while_the_cache_is_still_exported(
+    stage: Rehearsal, tmp_path: Path
+) -> None:
+    app = App(stage, tmp_path, "AtThePush")
+    stage.account.plan_fault("CacheExport", seconds=20)
+    outcome = app.deploy()
+    assert outcome.succeeded, outcome.output
+    assert [event["status"] for event in stage.account.journal("build", app.began)] == ["IN_PROGRESS"]
+    assert reading.platform(stage.account, app.uri) == "linux/arm64"
+    assert app.caches == []
+    wait_for_builds(app)
+    assert len(app.caches) == 1
+    app.destroy()
+
+
+def wait_for_builds(app: App) -> list[dict[str, object]]:
+    """What the journal says of the deployment's builds, once they have ended."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        events = app.stage.account.journal("build", app.began)
+        if len(events) == 2 * len(app.stage.account.builds(app.began)):
+            return events
+        time.sleep(0.2)
+    raise AssertionError("the build did not end")

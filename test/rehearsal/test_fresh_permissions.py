@@ -1,0 +1,56 @@
+"""Permissions that IAM is still propagating: every caller waits for them, and nothing is built twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from . import apps
+from .stage import Rehearsal
+
+CALLS = {
+    "states:StartExecution": 2,
+    "ecr:BatchGetImage": 3,
+    "codebuild:ListBuildsForProject": 2,
+    "s3:GetObject": 1,
+    "ecr:GetAuthorizationToken": 1,
+}
+
+
+@pytest.fixture
+def output(tmp_path: Path, stage: Rehearsal) -> Iterator[Path]:
+    """Where the app is synthesized to; its stack is destroyed at the end."""
+    yield tmp_path / "out"
+    assert stage.cdk.destroy(tmp_path / "out").succeeded
+
+
+def deploy(stage: Rehearsal, output: Path) -> list[str]:
+    """Deploy one image for the first time; its builds."""
+    began = stage.account.now()
+    directory = apps.source(output.parent / "agent", "1")
+    outcome = stage.cdk.deploy(apps.synthesize(output, Fresh=apps.agent(directory)))
+    assert outcome.succeeded, outcome.output
+    return stage.account.builds(began)
+
+
+def test_function_and_build_wait_until_their_calls_are_allowed(stage: Rehearsal, output: Path) -> None:
+    began = stage.account.now()
+    for action, times in CALLS.items():
+        stage.account.plan_fault("AccessDenied", action=action, times=times)
+    stage.account.plan_fault(
+        "StartBuild", code="AccessDeniedException", message="not authorized to perform: codebuild:StartBuild"
+    )
+    assert len(deploy(stage, output)) == 1
+    refused = Counter(event.get("action", "") for event in stage.account.journal("refused", began))
+    assert refused == {**CALLS, "": 1}, "StartBuild's refusal names no action"
+
+
+def test_a_build_that_dies_before_its_first_command_is_started_once_more(
+    stage: Rehearsal, output: Path
+) -> None:
+    message = "The policy's default version does not allow AWS CodeBuild to create Amazon CloudWatch Logs"
+    stage.account.plan_fault("Build", status="FAILED", phase="QUEUED", code="CLIENT_ERROR", message=message)
+    assert len(deploy(stage, output)) == 2
