@@ -1,4 +1,4 @@
-"""Which requests of CloudFormation are accepted, and the error for every other."""
+"""Valid requests are parsed; invalid ones are rejected with a clear error."""
 
 import re
 from typing import Any

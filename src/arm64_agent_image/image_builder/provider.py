@@ -16,6 +16,7 @@ from . import codebuild, execution, registry, request, response, timeouts
 from .aws import AWS_ERRORS, Aws, Clock, ErrorKind, classify
 from .errors import ImageBuildError, unexpected
 from .explain import explain, quote
+from .request import Request
 
 STATE_MACHINE = "STATE_MACHINE_ARN"
 _RETRY_SECONDS = 5
@@ -31,9 +32,11 @@ def handle(event: Mapping[str, Any], aws: Aws, clock: Clock) -> None:
         response.succeed(event, {}, clock)
         return
     try:
-        data = _ready_image(event, aws) if _is_known(event) else None
+        _require_known_type(event)
+        wanted = request.parse(event)
+        data = _ready_image(wanted, aws)
         if data is None:
-            _start_execution(event, aws, clock)
+            _start_execution(event, wanted, aws, clock)
             return
     except ImageBuildError as error:
         response.fail(event, str(error), clock)
@@ -43,16 +46,14 @@ def handle(event: Mapping[str, Any], aws: Aws, clock: Clock) -> None:
         response.succeed(event, data, clock)
 
 
-def _is_known(event: Mapping[str, Any]) -> bool:
+def _require_known_type(event: Mapping[str, Any]) -> None:
     kind = event.get("RequestType")
     if kind not in ("Create", "Update"):
         raise ImageBuildError(f"'RequestType' must be Create, Update or Delete, got {kind!r:.100}")
-    return True
 
 
-def _ready_image(event: Mapping[str, Any], aws: Aws) -> Mapping[str, str] | None:
+def _ready_image(wanted: Request, aws: Aws) -> Mapping[str, str] | None:
     """The resource's attributes when its image is already there; None too when AWS does not say."""
-    wanted = request.parse(event)
     try:
         image = registry.find(aws.ecr, wanted)
         if image is None:
@@ -67,12 +68,12 @@ def _ready_image(event: Mapping[str, Any], aws: Aws) -> Mapping[str, str] | None
     return execution.attributes(wanted, digest)
 
 
-def _start_execution(event: Mapping[str, Any], aws: Aws, clock: Clock) -> None:
+def _start_execution(event: Mapping[str, Any], wanted: Request, aws: Aws, clock: Clock) -> None:
     """Start the execution of this request, once: its name is the request's.
 
     A state machine that was created seconds ago may still be refused to the function's new role.
     """
-    wanted, give_up = request.parse(event), clock.now() + timeouts.START_EXECUTION
+    give_up = clock.now() + timeouts.START_EXECUTION
     state = json.dumps({"Request": execution.reduced(event), "Progress": {}})
     while True:
         try:
