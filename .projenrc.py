@@ -23,12 +23,12 @@ NPM_TOOLS = {
     "eslint": "9.39.5",
     "eslint-import-resolver-typescript": "3.6.3",
     "eslint-plugin-import": "2.32.0",
-    "jsii": "5.9.54",
+    "jsii": "6.0.16",
     "jsii-diff": "1.134.0",
     "jsii-docgen": "10.12.6",
     "jsii-pacmak": "1.140.0",
-    "jsii-rosetta": "5.9.68",
-    "typescript": "5.9.3",
+    "jsii-rosetta": "6.0.17",
+    "typescript": "6.0.3",
 }
 PUBLISHED = [
     "lib/**/*.js",
