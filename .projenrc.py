@@ -47,7 +47,7 @@ TASKS = {
         "python3 tools/copy_image_builder.py",
         "python3 tools/write_sbom.py",
     ],
-    "docgen": ["jsii-docgen --output API.md --language python"],
+    "docgen": ["python3 tools/generate_api.py"],
     "package:js": ["jsii-pacmak --target js --no-npmignore"],
     "package:python": ["jsii-pacmak --target python --no-npmignore"],
     "test": ["make test"],

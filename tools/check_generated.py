@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools.generate_api import generate
+
 ROOT = Path(__file__).parent.parent
 API = ROOT / "API.md"
 
@@ -29,7 +31,7 @@ def stale_project_files() -> list[str]:
 
 def stale_api() -> list[str]:
     fresh = ROOT / "build/API.md"
-    subprocess.run(["jsii-docgen", "--output", str(fresh), "--language", "python"], cwd=ROOT, check=True)
+    generate(fresh)
     return [] if API.exists() and API.read_bytes() == fresh.read_bytes() else [API.name]
 
 
