@@ -153,14 +153,35 @@ def test_the_construct_s_own_log_goes_with_the_stack(app: App, stack: Stack, age
     assert group.body["DeletionPolicy"] == "Delete"
 
 
-def test_a_key_of_the_app_encrypts_repository_and_project(app: App, stack: Stack, agent: Path) -> None:
+def test_a_key_of_the_app_encrypts_the_repository(app: App, stack: Stack, agent: Path) -> None:
     key = kms.Key(stack, "Key")
     built(stack, agent, encryption_key=key)
     template = only_template(app)
-    arn = stack.resolve(key.key_arn)
     encryption = template.only(REPOSITORY).properties["EncryptionConfiguration"]
-    assert encryption == {"EncryptionType": "KMS", "KmsKey": arn}
-    assert template.only(PROJECT).properties["EncryptionKey"] == arn
+    assert encryption == {"EncryptionType": "KMS", "KmsKey": stack.resolve(key.key_arn)}
+
+
+def test_each_key_gives_the_repository_a_name_of_its_own(tmp_path: Path, agent: Path) -> None:
+    """CloudFormation makes the new repository before it deletes the old one."""
+    names, pushed, projects = [], [], []
+    keys = [None, "Key", "Other", "arn:aws:kms:eu-west-1:111122223333:key/1", "Key"]
+    for number, key in enumerate(keys):
+        app = new_app(tmp_path / str(number))
+        stack = Stack(app, "Agent")
+        own = {name: kms.Key(stack, name) for name in ("Key", "Other")}
+        encryption_key = own.get(key) or kms.Key.from_key_arn(stack, "Imported", key) if key else None
+        built(stack, agent, encryption_key=encryption_key)
+        template = only_template(app)
+        names.append(canonical(template.only(REPOSITORY).properties["RepositoryName"]))
+        projects.append(canonical(template.only(PROJECT).properties["Name"]))
+        pushed += [
+            canonical(s["Resource"]) for s in inline_statements(template) if "ecr:PutImage" in s["Action"]
+        ]
+    assert names[1] == names[4]
+    assert len(set(names)) == len(set(pushed)) == 4
+    assert len(set(projects)) == 1
+    for name, resource in zip(names, pushed, strict=True):
+        assert name.rpartition("-")[2].rstrip('"]}') in resource
 
 
 def test_a_build_in_a_vpc_gets_its_network_and_no_other_permission(
@@ -379,7 +400,7 @@ def test_warning_of_missing_arm_machines_can_be_acknowledged(app: App, agent: Pa
 def test_nothing_is_said_of_arm_machines_when_codebuild_builds_nothing(app: App, agent: Path) -> None:
     stack = Stack(app, "Agent", env=Environment(region="us-gov-west-1"))
     new_image(stack, agent, image_build=ImageBuild.local())
-    assert not warnings_of(stack)
+    assert not any("armEnvironment" in str(warning.entry.data) for warning in warnings_of(stack))
 
 
 def test_values_of_the_deployment_may_be_used_where_the_tag_does_not_depend_on_them(

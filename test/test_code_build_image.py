@@ -34,7 +34,7 @@ def test_the_project_builds_on_arm(tmp_path: Path, agent: Path) -> None:
     assert environment == {
         "Type": "ARM_CONTAINER",
         "ComputeType": "BUILD_GENERAL1_SMALL",
-        "Image": "aws/codebuild/amazonlinux-aarch64-standard:3.0",
+        "Image": "aws/codebuild/amazonlinux-aarch64-standard:4.0",
         "ImagePullCredentialsType": "CODEBUILD",
         "PrivilegedMode": True,
     }

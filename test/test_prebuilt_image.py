@@ -1,13 +1,14 @@
 """An image that something else builds: the same face, and nothing is built."""
 
+import re
 from pathlib import Path
 
 import pytest
 from aws_cdk import App, CfnParameter, CfnResource, Stack
 from aws_cdk import aws_ecr as ecr
 
-from arm64_agent_image import Arm64AgentRuntimeArtifact
-from test.synth import POLICY, REPOSITORY, ROLE, RUNTIME, canonical, new_runtime, synthesize
+from arm64_agent_image import Arm64AgentRuntimeArtifact, ImageBuild
+from test.synth import POLICY, REPOSITORY, ROLE, RUNTIME, canonical, new_image, new_runtime, synthesize
 
 DIGEST = "sha256:" + "0a" * 32
 prebuilt = Arm64AgentRuntimeArtifact.from_ecr_repository
@@ -93,6 +94,34 @@ def test_a_repository_of_another_stack_may_be_pulled_from(app: App, stack: Stack
     assembly = synthesize(app)
     assert assembly["Storage"].only(REPOSITORY)
     assert "Fn::ImportValue" in canonical([p.properties for p in assembly["Agent"].all(POLICY)])
+
+
+@pytest.mark.parametrize("name", ["my--agent", "my-agent-", "team//agent", "a._b", "Team/agent"])
+def test_fails_when_agentcore_would_refuse_the_name_of_the_repository(
+    stack: Stack, agent: Path, name: str
+) -> None:
+    expected = f"'repository' must have a name that AgentCore accepts, got '{name}'"
+    repositories = {
+        "Imported": ecr.Repository.from_repository_name(stack, "Imported", name),
+        "Arn": ecr.Repository.from_repository_arn(
+            stack, "Arn", f"arn:aws:ecr:eu-west-1:111122223333:repository/{name}"
+        ),
+    }
+    for kind, repository in repositories.items():
+        with pytest.raises(RuntimeError, match=re.escape(expected)):
+            prebuilt(stack, f"Prebuilt{kind}", repository=repository, tag="1")
+        with pytest.raises(RuntimeError, match=re.escape(expected)):
+            new_image(
+                stack, agent, f"CodeBuild{kind}", image_build=ImageBuild.code_build(repository=repository)
+            )
+
+
+def test_accepts_names_that_agentcore_accepts_and_names_that_are_not_known_yet(stack: Stack) -> None:
+    names = ["agent", "team/my-agent_1.x", CfnParameter(stack, "Name").value_as_string]
+    for number, name in enumerate(names):
+        repository = ecr.Repository.from_repository_name(stack, f"Repository{number}", name)
+        prebuilt(stack, f"Image{number}", repository=repository, tag="1")
+    prebuilt(stack, "Unnamed", repository=ecr.Repository(stack, "Own"), tag="1")
 
 
 def test_a_grant_to_the_builder_does_nothing(app: App, stack: Stack, repository: ecr.IRepository) -> None:

@@ -12,6 +12,7 @@ from aws_cdk import CfnParameter, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
@@ -176,6 +177,11 @@ CASES: dict[str, tuple[Props, str, str]] = {
         lambda _: in_codebuild(build_image=codebuild.LinuxArmLambdaBuildImage.AMAZON_LINUX_2023_PYTHON_3_12),
         "'buildImage' must be an ARM image that can run Docker, got",
         "use a LinuxArmBuildImage",
+    ),
+    "a key for the app's repository": (
+        lambda stack: in_codebuild(repository=repository(stack), encryption_key=kms.Key(stack, "Key")),
+        "'encryptionKey' applies to the construct's own repository, got Agent/Key and a 'repository'",
+        "set the encryption key of that repository",
     ),
     "a removal policy for the app's repository": (
         lambda stack: in_codebuild(repository=repository(stack), removal_policy=RemovalPolicy.RETAIN),

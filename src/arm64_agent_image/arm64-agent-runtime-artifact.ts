@@ -160,7 +160,7 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
     this.agentRuntimeArtifact = new ImageArtifact(image.imageUri, this.binding);
 
     Aspects.of(this).add({ visit: (node) => this.bindForgotten(node) }, { priority: AspectPriority.MUTATING });
-    Annotations.of(this).addInfo(`image build: ${this.buildMode}; ${this.buildModeReason}`);
+    Annotations.of(this).addInfoV2('arm64-agent-image:build', `image build: ${this.buildMode}; ${this.buildModeReason}`);
   }
 
   /**

@@ -56,7 +56,10 @@ export interface CodeBuildOptions {
    * The image that the build runs in: an ARM image with Docker and buildx, the AWS CLI, and Python 3.11
    * or newer as `python3`.
    *
-   * @default LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_3_0
+   * CodeBuild caches the latest major version of its own images on its hosts; any other image is downloaded first.
+   *
+   * @see https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-available.html
+   * @default - aws/codebuild/amazonlinux-aarch64-standard:4.0 (Amazon Linux 2023)
    */
   readonly buildImage?: codebuild.IBuildImage;
 
@@ -106,9 +109,11 @@ export interface CodeBuildOptions {
   readonly logRetention?: logs.RetentionDays;
 
   /**
-   * The key that encrypts the construct's own repository, and the build project.
+   * The key that encrypts the construct's own repository. Amazon ECR cannot change the key of a repository: another key
+   * gives the image a new repository, which it is built into once more, and deletes the old one.
    *
-   * @default - AWS managed encryption
+   * @see https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html
+   * @default - encryption with a key that Amazon S3 manages
    */
   readonly encryptionKey?: kms.IKey;
 
@@ -197,8 +202,10 @@ export class ImageBuild {
    *
    * The first rule that matches wins: the context value `arm64-agent-image:build` (`local` or `codebuild`); the
    * environment variable `ARM64_AGENT_IMAGE_BUILD`, likewise; the context value `amplify-backend-type` (`branch`:
-   * CodeBuild; `sandbox`: as on a developer's machine); `AWS_BRANCH` is set (Amplify Console): CodeBuild; a CI machine
-   * that is not ARM: CodeBuild; any other machine: the local Docker if it is ARM, else CodeBuild.
+   * CodeBuild; `sandbox`: as on a developer's machine); `AWS_BRANCH` is set (Amplify Console): CodeBuild;
+   * `CODEBUILD_BUILD_ID` is set (AWS CodeBuild): CodeBuild; the image is in a `Stage` within a stack (CDK Pipelines):
+   * CodeBuild; a machine that is not ARM: CodeBuild; a machine without a container command (`CDK_DOCKER`, else docker,
+   * finch or podman): CodeBuild; any other machine: its container command.
    *
    * @param options options of either choice
    */

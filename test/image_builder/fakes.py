@@ -89,7 +89,7 @@ def environment(**variables: str) -> dict[str, Any]:
     """A build's environment."""
     return {
         "type": "ARM_CONTAINER",
-        "image": "aws/codebuild/amazonlinux-aarch64-standard:3.0",
+        "image": "aws/codebuild/amazonlinux-aarch64-standard:4.0",
         "computeType": "BUILD_GENERAL1_SMALL",
         "environmentVariables": [{"name": n, "value": v, "type": "PLAINTEXT"} for n, v in variables.items()],
     }

@@ -626,7 +626,7 @@ def test_a_service_that_stays_busy_fails_at_the_deadline_and_the_build_is_stoppe
         (
             "start_build",
             "InvalidInputException",
-            "Environment type ARM_CONTAINER is not supported in this region",
+            "Region ap-east-2 is not supported for ARM_CONTAINER",
             r"no such ARM machines in this region.*ImageBuild\.local\(\).*fromEcrRepository\(\)",
         ),
         (

@@ -56,6 +56,8 @@ def test_says_what_where_why_and_where_to_read_on(stubs: Stubs) -> None:
             "429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit",
             "public.ecr.aws/docker/library, or give 'registryCredentials'",
         ),
+        ("ERROR: toomanyrequests: Rate exceeded", "Amazon ECR Public limits the rate"),
+        ("toomanyrequests: Data limit exceeded", "Amazon ECR Public limits the rate and the volume"),
         ("write /var/lib/docker/tmp/x: no space left on device", "larger 'computeType'"),
         (
             "ERROR: failed to solve: failed to read dockerfile: open Dockerfile: no such file or directory",
@@ -136,8 +138,9 @@ def test_hints_at_the_last_cause_of_several(stubs: Stubs) -> None:
         (
             "DOWNLOAD_SOURCE",
             "CLIENT_ERROR",
-            "AccessDenied: Access Denied for primary source S3",
-            "deploy again",
+            "AccessDenied: Access Denied status code: 403, request id: D1, host id: x= for primary source and"
+            " source version arn:aws:s3:::assets/code.zip",
+            "cannot read the build program in the assets bucket: check the bucket policy",
         ),
         (
             "DOWNLOAD_SOURCE",
@@ -163,6 +166,30 @@ def test_hints_at_the_last_cause_of_several(stubs: Stubs) -> None:
             "ResourceNotFoundException: Secrets Manager can't find the specified secret.",
             "a secret does not exist: check 'buildSecrets'",
         ),
+        (
+            "DOWNLOAD_SOURCE",
+            "Decrypted Variables Error Message",
+            "parameter does not exist: /agent/token",
+            "a secret does not exist: check 'buildSecrets'",
+        ),
+        (
+            "DOWNLOAD_SOURCE",
+            "Decrypted Variables Error Message",
+            "AccessDeniedException: User: x is not authorized to perform: ssm:GetParameters on resource: y",
+            "the build's role cannot read a secret",
+        ),
+        (
+            "DOWNLOAD_SOURCE",
+            "Decrypted Variables Error Message",
+            "ValidationException: the secret is not JSON",
+            "CodeBuild cannot read a secret: check that those of 'buildSecrets'",
+        ),
+        (
+            "DOWNLOAD_SOURCE",
+            "YAML_FILE_ERROR",
+            "stat /codebuild/output/src1/src/buildspec.yml: no such file or directory",
+            "report it to the authors",
+        ),
         ("PROVISIONING", "INTERNAL_SERVICE_ERROR", "Failed to provision", "deploy again"),
         ("PROVISIONING", "CLIENT_ERROR", "no ARM_CONTAINER here", "ImageBuild.local()"),
     ],
@@ -173,6 +200,22 @@ def test_hints_at_causes_outside_of_the_log(
     text = message(stubs, phases=failed_phase(phase, said, code=code))
     assert f"(FAILED in phase {phase}): {code}: {said[:40]}" in text
     assert advice in text.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("Decrypted Variables Error Message", "parameter does not exist: /agent/token"),
+        (
+            "Decrypted Variables Error Message",
+            "AccessDeniedException: not authorized to perform: kms:Decrypt",
+        ),
+        ("Decrypted Variables Error Message", "anything else"),
+        ("YAML_FILE_ERROR", "unknown"),
+    ],
+)
+def test_advises_no_deployment_that_would_fail_again(code: str, said: str, stubs: Stubs) -> None:
+    assert "deploy again" not in message(stubs, phases=failed_phase("DOWNLOAD_SOURCE", said, code=code))
 
 
 def test_leaves_out_what_codebuild_says_and_the_command_it_repeats(stubs: Stubs) -> None:

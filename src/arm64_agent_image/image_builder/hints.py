@@ -15,6 +15,10 @@ _RATE_LIMIT = (
     "Docker Hub limits pulls without login: take the base image from public.ecr.aws/docker/library, or give"
     " 'registryCredentials' to ImageBuild.codeBuild()"
 )
+_ECR_PUBLIC_LIMIT = (
+    "Amazon ECR Public limits the rate and the volume of pulls: deploy again later, or keep the base image in"
+    " a repository of your own"
+)
 _NO_BASE = "a base image does not exist: check name and tag in the Dockerfile's FROM lines"
 _NO_SPACE = (
     "the build machine's disk is full: choose a larger 'computeType' in ImageBuild.codeBuild(), or leave"
@@ -29,8 +33,24 @@ _ROLE = (
     "the build's role was new and IAM did not know its permissions yet, or a permissions boundary takes them"
     " away: deploy again"
 )
+_SOURCE = (
+    "the build's role cannot read the build program in the assets bucket: check the bucket policy, the policy"
+    " of the bucket's KMS key, and a permissions boundary; if the role is new, deploy again"
+)
+_BUILDSPEC = (
+    "CodeBuild cannot use the buildspec of the build program, which every deployment would meet again: report"
+    " it to the authors of arm64-agent-image"
+)
 _NO_SECRET = (
     "a secret does not exist: check 'buildSecrets' and 'registryCredentials' of ImageBuild.codeBuild()"
+)
+_SECRET_DENIED = (
+    "the build's role cannot read a secret: check the secret's resource policy, the policy of its KMS key,"
+    " and a permissions boundary"
+)
+_SECRET = (
+    "CodeBuild cannot read a secret: check that those of 'buildSecrets' and 'registryCredentials' exist in"
+    " this region and have the JSON keys that the app names"
 )
 _BAD_LOGIN = (
     "a registry refuses the login: check 'username' and 'password' in the secret of 'registryCredentials'"
@@ -53,13 +73,18 @@ _HINTS = (
     (r"no matching manifest for linux/arm64", f"a base image has no linux/arm64: {_BASE_IMAGE}"),
     (r"does not match the specified platform", f"a base image has no linux/arm64: {_BASE_IMAGE}"),
     (r"ARM_CONTAINER", _NO_ARM),
+    (r"toomanyrequests: (?:Rate|Data limit) exceeded", _ECR_PUBLIC_LIMIT),
     (r"toomanyrequests|pull rate limit|unexpected status.*429 Too Many Requests", _RATE_LIMIT),
     (r"no space left on device", _NO_SPACE),
     (r"tag is immutable|cannot be overwritten because", _IMMUTABLE),
     (r"failed to read dockerfile|failed to (?:find|locate) dockerfile", _NO_DOCKERFILE),
     (r"target stage .* could not be found", "the Dockerfile has no such stage: check 'target'"),
     (r"exit code: 137|signal: killed|[Cc]annot allocate memory|OutOfMemory|[Oo]ut of memory", _NO_MEMORY),
-    (r"Secrets Manager can.?t find|ParameterNotFound|Parameter does not exist", _NO_SECRET),
+    (r"YAML_FILE_ERROR", _BUILDSPEC),
+    (r"Secrets Manager can.?t find|ParameterNotFound|[Pp]arameter does not exist", _NO_SECRET),
+    (r"Decrypted Variables Error.*(?:AccessDenied|not authorized)", _SECRET_DENIED),
+    (r"Decrypted Variables Error", _SECRET),
+    (r"Access ?Denied.*for primary source", _SOURCE),
     (
         r"does not allow AWS CodeBuild|not authorized to perform: (?:s3|logs|sts|kms|secretsmanager|ssm):",
         _ROLE,

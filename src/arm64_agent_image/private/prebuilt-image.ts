@@ -3,6 +3,7 @@ import { IConstruct } from 'constructs';
 import { EcrImageOptions } from '../image-build';
 import { Image } from './image';
 import { NoBuilder } from './no-builder';
+import { requireRepositoryName } from './repository-name';
 import { failure } from './validation';
 
 /** An image that something else builds. */
@@ -18,6 +19,7 @@ export function prebuiltImage(scope: IConstruct, options: EcrImageOptions): Imag
   if (tag !== undefined && !Token.isUnresolved(tag) && !/^\w[\w.-]{0,127}$/.test(tag)) {
     throw failure(scope, `'tag' must be 1 to 128 letters, digits, '_', '.' and '-', got '${tag}'; pass a digest as 'digest'`);
   }
+  requireRepositoryName(scope, repository);
   return {
     buildMode: 'prebuilt',
     buildModeReason: 'the app names an image that something else builds',

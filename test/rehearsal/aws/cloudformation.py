@@ -12,7 +12,8 @@ import re
 from typing import Any
 from xml.sax.saxutils import escape
 
-from ministack.services import iam
+from ministack.core.responses import get_account_id
+from ministack.services import ecr, iam
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 from . import agentcore
@@ -32,6 +33,8 @@ def install() -> None:
     for kind in ("AWS::IAM::Role", "AWS::IAM::Policy"):
         handler = provisioners._RESOURCE_HANDLERS[kind]
         handler.update(create=_limited(handler["create"], 1), update=_limited(handler["update"], 2))
+    repository = provisioners._RESOURCE_HANDLERS["AWS::ECR::Repository"]
+    repository["create"] = _refusing_taken_names(repository["create"])
     for module in (stacks, handlers, changesets):
         for name, replacement in (("_topological_sort", eager_order), ("_add_event", _journalled)):
             if hasattr(module, name):
@@ -91,6 +94,21 @@ def _policy_size(document: Any) -> int:
     """IAM does not count white space."""
     value = json.loads(document) if isinstance(document, str) else document
     return len(json.dumps(value, separators=(",", ":")))
+
+
+def _refusing_taken_names(create: Any) -> Any:
+    """Refuse a repository whose name is taken; ministack would take over the one that is there."""
+
+    def checked(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        name = properties.get("RepositoryName")
+        if name in ecr._repositories:
+            raise ValueError(
+                f"Resource handler returned message: \"The repository with name '{name}' already exists in"
+                f" the registry with id '{get_account_id()}'\" (HandlerErrorCode: AlreadyExists)"
+            )
+        return create(logical_id, properties, stack)
+
+    return checked
 
 
 def _journalled(

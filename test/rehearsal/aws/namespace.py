@@ -1,7 +1,7 @@
 """The namespaces of one build's host: started, entered, and ended with everything in them.
 
 A host is what CodeBuild gives a build: an empty engine that is started as the curated image starts it.
-https://github.com/aws/aws-codebuild-docker-images/blob/master/al/aarch64/standard/3.0/dockerd-entrypoint.sh
+https://github.com/aws/aws-codebuild-docker-images/blob/master/al/aarch64/standard/4.0/dockerd-entrypoint.sh
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 CodeBuild's curated images start ``dockerd`` without that store, and only with it can the engine's own builder
 export a layer cache to a registry.
-https://github.com/aws/aws-codebuild-docker-images/blob/master/al/aarch64/standard/3.0/dockerd-entrypoint.sh
+https://github.com/aws/aws-codebuild-docker-images/blob/master/al/aarch64/standard/4.0/dockerd-entrypoint.sh
 https://docs.docker.com/engine/storage/containerd/
 """
 

@@ -2,12 +2,14 @@ import { ArnFormat } from 'aws-cdk-lib';
 import * as codebuild from 'aws-cdk-lib/aws-codebuild';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { arnOf, buildLogsName } from './names';
 import { networkStatements } from './network';
 import { mayUseEcrPublic } from './project';
+import { repositoryName } from './repository';
 import { allow, ofProject, serviceRole } from './role';
 import { CodeBuildOptions } from '../../image-build';
 
@@ -15,6 +17,8 @@ export interface BuildRoleProps {
   readonly name: string;
   /** Where the CDK uploads sources to. */
   readonly bucket: s3.IBucket;
+  /** The key of that bucket, where the app defines it. */
+  readonly bucketKey?: kms.IKey;
   readonly repository: ecr.IRepository;
   readonly logGroup: logs.ILogGroup;
   readonly network?: codebuild.CfnProject.VpcConfigProperty;
@@ -26,16 +30,19 @@ export interface BuildRoleProps {
  *
  * What the app itself owns, and may depend on the role in turn, is granted in the role's default policy.
  */
-export function buildRole(scope: Construct, { name, bucket, repository, logGroup, network, options }: BuildRoleProps): iam.Role {
+export function buildRole(scope: Construct, { name, bucket, bucketKey, repository, logGroup, network, options }: BuildRoleProps): iam.Role {
   const statements = [
     allow(bucket.arnForObjects('*'), 's3:GetObject', 's3:GetObjectVersion'),
     allow('*', 'ecr:GetAuthorizationToken'),
   ];
+  if (bucketKey) {
+    statements.push(allow(bucketKey.keyArn, 'kms:Decrypt'));
+  }
   if (mayUseEcrPublic(scope)) {
     statements.push(allow('*', 'ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'));
   }
   if (!options.repository) {
-    statements.push(allow(arnOf(scope, 'ecr', 'repository', name),
+    statements.push(allow(arnOf(scope, 'ecr', 'repository', repositoryName(scope, name, options)),
       'ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:CompleteLayerUpload', 'ecr:GetDownloadUrlForLayer',
       'ecr:InitiateLayerUpload', 'ecr:PutImage', 'ecr:UploadLayerPart'));
   }

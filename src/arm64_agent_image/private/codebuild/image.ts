@@ -24,7 +24,7 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
   const repository = imageRepository(scope, name, options);
   const logGroup = buildLogs(scope, name, options);
   const provider = ImageProvider.of(scope);
-  const role = buildRole(scope, { name, bucket: provider.code.bucket, repository, logGroup, network, options });
+  const role = buildRole(scope, { name, bucket: provider.code.bucket, bucketKey: provider.codeKey, repository, logGroup, network, options });
   const { secrets, variables } = buildEnvironment(scope, role, options);
   const project = buildProject(scope, { name, code: provider.code, role, repository, logGroup, network, variables, options });
   if (options.repository) {

@@ -14,6 +14,13 @@ import { TIMEOUTS } from './timeouts';
 
 const BUILDSPEC = 'image_builder/build_program/buildspec.yml';
 
+/**
+ * The latest major version, which CodeBuild caches on its hosts. The minimum CDK has no constant for it.
+ *
+ * @see https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-available.html
+ */
+const DEFAULT_BUILD_IMAGE = codebuild.LinuxArmBuildImage.fromCodeBuildImageId('aws/codebuild/amazonlinux-aarch64-standard:4.0');
+
 /** How long a build may take, such that it ends before CloudFormation's hour does. */
 export function buildTimeout(scope: Construct, { timeout = Duration.minutes(30) }: CodeBuildOptions): Duration {
   return Duration.minutes(requireMinutes(scope, 'timeout', timeout, TIMEOUTS.minBuild.toMinutes(), TIMEOUTS.maxBuild.toMinutes(),
@@ -50,7 +57,7 @@ export interface BuildProjectProps {
 export function buildProject(scope: Construct, props: BuildProjectProps): codebuild.Project {
   const { code, role, repository, logGroup, options } = props;
   const timeout = buildTimeout(scope, options);
-  const buildImage = options.buildImage ?? codebuild.LinuxArmBuildImage.AMAZON_LINUX_2023_STANDARD_3_0;
+  const buildImage = options.buildImage ?? DEFAULT_BUILD_IMAGE;
   if (!['ARM_CONTAINER', 'ARM_EC2'].includes(buildImage.type)) {
     throw failure(scope, `'buildImage' must be an ARM image that can run Docker, got ${buildImage.imageId} of type ${buildImage.type}; `
       + 'use a LinuxArmBuildImage');
@@ -75,7 +82,6 @@ export function buildProject(scope: Construct, props: BuildProjectProps): codebu
     timeout,
     queuedTimeout: TIMEOUTS.queue,
     logging: { cloudWatch: { logGroup } },
-    encryptionKey: options.encryptionKey,
     grantReportGroupPermissions: false,
   });
   (project.node.defaultChild as codebuild.CfnProject).vpcConfig = props.network;

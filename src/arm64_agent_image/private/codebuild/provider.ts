@@ -3,12 +3,14 @@ import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct, IDependable } from 'constructs';
 import { acknowledgeRules } from '../acknowledgements';
 import { requirePolicySize } from '../validation';
+import { bucketKey } from './assets-bucket';
 import { executionDefinition } from './execution';
 import { arnOf, buildLogsName, imageNames, providerName } from './names';
 import { allow, serviceRole } from './role';
@@ -29,6 +31,8 @@ export class ImageProvider extends Construct {
 
   /** The code of the function, and the program that builds. */
   public readonly code: assets.Asset;
+  /** The key of the bucket that the code is uploaded to, where the app defines that bucket. */
+  public readonly codeKey?: kms.IKey;
   public readonly serviceToken: string;
   /** What a custom resource needs besides the function that its service token names. */
   public readonly dependencies: IDependable[];
@@ -38,6 +42,7 @@ export class ImageProvider extends Construct {
     super(scope, id);
 
     this.code = new assets.Asset(this, 'Code', CODE);
+    this.codeKey = bucketKey(this, this.code.s3BucketName);
     const name = providerName(this);
     const machineArn = arnOf(this, 'states', 'stateMachine', name, ArnFormat.COLON_RESOURCE_NAME);
     const functionArn = arnOf(this, 'lambda', 'function', name, ArnFormat.COLON_RESOURCE_NAME);

@@ -1,13 +1,29 @@
-import { RemovalPolicy } from 'aws-cdk-lib';
+import * as crypto from 'crypto';
+import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
+import { requireRepositoryName } from '../repository-name';
 import { failure } from '../validation';
 
 export interface ImageRepositoryProps {
   readonly repository?: ecr.IRepository;
   readonly removalPolicy?: RemovalPolicy;
   readonly encryptionKey?: kms.IKey;
+}
+
+/**
+ * The name of the construct's own repository. Amazon ECR cannot change the key of a repository, so CloudFormation replaces
+ * it; a name for each key lets the new repository exist beside the old one.
+ *
+ * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecr-repository.html
+ */
+export function repositoryName(scope: Construct, name: string, { encryptionKey }: ImageRepositoryProps): string {
+  if (!encryptionKey) {
+    return name;
+  }
+  const key = JSON.stringify([Stack.of(encryptionKey).node.path, Stack.of(scope).resolve(encryptionKey.keyArn)]);
+  return `${name}-${crypto.createHash('sha256').update(key).digest('hex').slice(0, 8)}`;
 }
 
 /** The app's repository, or one of the construct's own. */
@@ -18,10 +34,15 @@ export function imageRepository(scope: Construct, name: string, props: ImageRepo
       throw failure(scope, `'removalPolicy' applies to the construct's own repository, got '${removalPolicy}' and a 'repository'; `
         + 'set the removal policy of that repository instead');
     }
+    if (encryptionKey) {
+      throw failure(scope, `'encryptionKey' applies to the construct's own repository, got ${encryptionKey.node.path} and a 'repository'; `
+        + 'set the encryption key of that repository instead');
+    }
+    requireRepositoryName(scope, repository);
     return repository;
   }
   return new ecr.Repository(scope, 'Repository', {
-    repositoryName: name,
+    repositoryName: repositoryName(scope, name, props),
     imageTagMutability: ecr.TagMutability.IMMUTABLE,
     imageScanOnPush: true,
     encryptionKey,
