@@ -1,0 +1,154 @@
+"""docs/aws.md lists every statement about AWS that the project rests on, with its evidence."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "aws.md"
+HEADINGS = ("id", "statement", "used in", "evidence", "settled by")
+GRADES = {"documented", "observed", "source", "guess"}
+SCENARIOS = {
+    "first deploy",
+    "invoke",
+    "no-op",
+    "code change",
+    "rollback",
+    "failing build",
+    "wrong architecture",
+    "hotswap",
+    "VPC",
+    "customer-managed key",
+    "two images",
+    "destroy",
+}
+SOURCES = ("src/**/*.ts", "src/**/*.py", "src/**/*.yml", "test/rehearsal/**/*.py")
+TABLES = ("test/rehearsal/README.md", "docs/security.md")
+EVIDENCE_HOSTS = {"docs.aws.amazon.com", "docs.docker.com", "refspecs.linuxfoundation.org", "github.com"}
+OWN_REPOSITORY = "https://github.com/arm64-agent-image/"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One statement of the ledger."""
+
+    id: str
+    statement: str
+    used_in: str
+    evidence: str
+    settled_by: str
+
+    @property
+    def grade(self) -> str:
+        """The first word of the evidence."""
+        return self.evidence.partition(":")[0]
+
+    @property
+    def uses(self) -> list[tuple[str, str]]:
+        """Paths and, where one is named, the text that occurs in the file."""
+        named = re.findall(r"`([^`]+)`", self.used_in)
+        return [(path, symbol) for path, _, symbol in (name.partition(":") for name in named)]
+
+    @property
+    def scenarios(self) -> list[str]:
+        """The scenarios of the acceptance run that settle the statement."""
+        planned, _, _ = self.settled_by.partition(";")
+        return planned.removeprefix("acceptance: ").split(", ") if planned.startswith("acceptance:") else []
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def parse(text: str) -> list[Row]:
+    """The rows of all tables, whose headings must be the ledger's."""
+    rows = []
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        headings, _, *lines = table.splitlines()
+        assert tuple(cells(headings)) == HEADINGS
+        for line in lines:
+            assert len(cells(line)) == len(HEADINGS), line
+            rows.append(Row(*cells(line)))
+    return rows
+
+
+def links(text: str) -> set[str]:
+    return {found.rstrip(".,;:") for found in re.findall(r"https://[^\s<>()\[\]\"'`|{}]+", text)}
+
+
+def is_evidence(link: str) -> bool:
+    """Whether a link is to documentation, an issue or a source; examples, registries and consoles are not."""
+    return link.split("/")[2] in EVIDENCE_HOSTS and not link.startswith(OWN_REPOSITORY)
+
+
+def cited() -> Iterator[tuple[str, str]]:
+    """The evidence that code and tables cite, with the file that cites it."""
+    for pattern in SOURCES:
+        for path in ROOT.glob(pattern):
+            yield from ((str(path.relative_to(ROOT)), link) for link in links(path.read_text()))
+    for name in TABLES:
+        table = "\n".join(re.findall(r"^\|.*", (ROOT / name).read_text(), re.MULTILINE))
+        yield from ((name, link) for link in links(table))
+
+
+ROWS = parse(PAGE.read_text())
+
+
+def test_every_section_has_a_table() -> None:
+    sections = re.findall(r"^## .+\n\n(\|?)", PAGE.read_text(), re.MULTILINE)
+    assert sections
+    assert all(sections)
+    assert len(ROWS) > len(sections)
+
+
+def test_ids_are_unique_slugs() -> None:
+    ids = [row.id for row in ROWS]
+    assert not {id for id in ids if ids.count(id) > 1}
+    assert not [id for id in ids if not re.fullmatch(r"`[a-z0-9]+(?:-[a-z0-9]+)+`", id)]
+
+
+def test_every_statement_is_a_sentence() -> None:
+    assert not [row.id for row in ROWS if not re.fullmatch(r"[A-Z`$].*\.", row.statement)]
+
+
+def test_every_statement_is_used_where_the_row_says() -> None:
+    assert not [row.id for row in ROWS if not row.uses]
+    for row in ROWS:
+        for name, symbol in row.uses:
+            assert name.startswith(("src/", "docs/", "test/")) or name == "README.md", row.id
+            assert (ROOT / name).is_file(), f"{row.id}: {name} does not exist"
+            assert symbol in (ROOT / name).read_text(), f"{row.id}: {name} has no {symbol!r}"
+
+
+def test_every_row_has_one_of_four_grades() -> None:
+    assert not [row.id for row in ROWS if row.grade not in GRADES]
+
+
+def test_every_row_but_a_guess_cites_a_source() -> None:
+    link = re.compile(r"\[[^]]+\]\(https://[^)]+\)")
+    assert not [row.id for row in ROWS if row.grade != "guess" and not link.search(row.evidence)]
+
+
+def test_every_guess_says_what_would_settle_it() -> None:
+    assert not [row.id for row in ROWS if row.grade == "guess" and not row.settled_by]
+
+
+def test_acceptance_scenarios_exist() -> None:
+    assert not [row.id for row in ROWS if not set(row.scenarios) <= SCENARIOS]
+
+
+def test_every_scenario_settles_something() -> None:
+    assert {scenario for row in ROWS for scenario in row.scenarios} == SCENARIOS
+
+
+def test_every_cited_source_is_in_the_ledger() -> None:
+    listed = links(PAGE.read_text())
+    assert not {(name, link) for name, link in cited() if is_evidence(link) and link not in listed}
+
+
+def test_citations_are_found_in_code_and_tables() -> None:
+    files = {name for name, link in cited() if is_evidence(link)}
+    assert files > set(TABLES)
+    assert any(name.endswith(".ts") for name in files)
+    assert any(name.startswith("src/") and name.endswith(".py") for name in files)
