@@ -170,7 +170,8 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
    * often as there are Runtimes; calling it twice for one Runtime changes nothing.
    *
    * Fails when `runtime` is not, and does not contain, a Runtime of this app; when it belongs to another `Stage`; and
-   * when the image's repository is in another account or region (AgentCore pulls from its own region only).
+   * when the image's repository is in another region, because AgentCore pulls from its own region only. A repository of
+   * another account must allow the Runtime's account to pull in its own policy.
    *
    * @param runtime an L2 or L1 Runtime, of the stable or the alpha module, or a construct that contains one
    */

@@ -253,18 +253,20 @@ class Stubs:
             {"registryId": ACCOUNT, "repositoryName": REPOSITORY, "imageIds": [{"imageTag": tag}]},
         )
 
-    def log(self, *lines: str) -> None:
-        """CloudWatch Logs holds these last lines of the build."""
-        self.logs.add_response(
-            "get_log_events",
-            {"events": [{"timestamp": 1, "message": f"{line}\n", "ingestionTime": 1} for line in lines]},
-            {
-                "logGroupName": "/aws/codebuild/agent",
-                "logStreamName": "7c9e6679",
-                "limit": 200,
-                "startFromHead": False,
-            },
-        )
+    def log(self, *lines: str, before: str | None = None, token: str | None = None) -> None:
+        """CloudWatch Logs holds these last lines of the build, or of those before a page's token."""
+        page: dict[str, Any] = {"events": [{"message": f"{line}\n"} for line in lines]}
+        asked: dict[str, Any] = {
+            "logGroupName": "/aws/codebuild/agent",
+            "logStreamName": "7c9e6679",
+            "limit": 200,
+            "startFromHead": False,
+        }
+        if token:
+            page["nextBackwardToken"] = token
+        if before:
+            asked["nextToken"] = before
+        self.logs.add_response("get_log_events", page, asked)
 
     def _manifest(self, registry: "Registry", digest: str, image_id: dict[str, str]) -> None:
         manifest = registry.blobs[digest].decode()

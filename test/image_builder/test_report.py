@@ -1,5 +1,6 @@
 """The message for a build that made no image: what is in it, and that it always fits."""
 
+import itertools
 import json
 from typing import Any
 
@@ -267,6 +268,29 @@ def test_says_enough_without_a_log(logs: dict[str, str], stubs: Stubs) -> None:
 def test_names_no_log_stream_that_does_not_exist(logs: dict[str, str], stubs: Stubs) -> None:
     failed = build("FAILED", phases=failed_phase("PROVISIONING", "no capacity"), logs=logs)
     assert "None" not in str(report.build_failed(stubs.aws.logs, failed, WANTED))
+
+
+def test_reads_on_when_the_newest_page_of_the_log_is_empty(stubs: Stubs) -> None:
+    stubs.log(token="b/1")
+    stubs.log("make: *** No rule to make target 'x'", before="b/1", token="b/2")
+    stubs.log("#7 [2/3] RUN make", before="b/2", token="b/3")
+    stubs.log(before="b/3", token="b/3")
+    text = str(
+        report.build_failed(stubs.aws.logs, build("FAILED", phases=failed_phase("BUILD", "x")), WANTED)
+    )
+    assert text.splitlines()[-3:-1] == ["  #7 [2/3] RUN make", "  make: *** No rule to make target 'x'"]
+    stubs.logs.assert_no_pending_responses()
+
+
+def test_gives_up_on_a_log_whose_pages_stay_empty(stubs: Stubs) -> None:
+    tokens = [None, *(f"b/{page}" for page in range(report.LOG_PAGES))]
+    for before, token in itertools.pairwise(tokens):
+        stubs.log(before=before, token=token)
+    text = str(
+        report.build_failed(stubs.aws.logs, build("FAILED", phases=failed_phase("BUILD", "x")), WANTED)
+    )
+    assert text.endswith(WHERE)
+    stubs.logs.assert_no_pending_responses()
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,6 @@ def explain(error: Exception, request: Request) -> str:
         return f"the CodeBuild project '{request.project_name}' does not exist ({said}): {RECREATE}"
     if code == "StateMachineDoesNotExist":
         return f"the state machine that waits for builds does not exist ({said}): {RECREATE}"
-    if code == "InvalidInputException" and re.search(
-        r"\bARM|environment type|compute type", error_message(error)
-    ):
+    if code == "InvalidInputException" and re.search(r"not supported for ARM_", error_message(error)):
         return f"CodeBuild has no such ARM machines in this region ({said}): {NO_CODEBUILD}"
     return f"AWS refused a request for the image '{request.image_uri}' ({said})"

@@ -16,10 +16,12 @@ from .timeouts import DEADLINE, LATEST_START, MAX_BUILD
 if TYPE_CHECKING:
     from mypy_boto3_codebuild.type_defs import BuildTypeDef
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_logs.type_defs import GetLogEventsRequestTypeDef, OutputLogEventTypeDef
 
     from .request import Request
 
 LOG_EVENTS = 200
+LOG_PAGES = 10
 LOG_LINES = 12
 _LINE_LIMIT = 400
 _CONSOLES = {
@@ -117,17 +119,34 @@ def _log_lines(logs: CloudWatchLogsClient, build: BuildTypeDef) -> Sequence[str]
     if "groupName" not in location or "streamName" not in location:
         return []
     try:
-        events = logs.get_log_events(
-            logGroupName=location["groupName"],
-            logStreamName=location["streamName"],
-            limit=LOG_EVENTS,
-            startFromHead=False,
-        )["events"]
+        events = _last_events(logs, location["groupName"], location["streamName"])
     except AWS_ERRORS as error:
         print(f"the build's log cannot be read: {error}")
         return []
     text = "\n".join(event.get("message", "").rstrip("\r\n") for event in events)
     return [line for raw in re.split(r"[\r\n]+", text) if (line := printable(raw))]
+
+
+def _last_events(logs: CloudWatchLogsClient, group: str, stream: str) -> list[OutputLogEventTypeDef]:
+    """The newest events of a stream: a page can be empty although older pages are not.
+
+    https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
+    """
+    events: list[OutputLogEventTypeDef] = []
+    position: GetLogEventsRequestTypeDef = {
+        "logGroupName": group,
+        "logStreamName": stream,
+        "limit": LOG_EVENTS,
+        "startFromHead": False,
+    }
+    for _ in range(LOG_PAGES):
+        page = logs.get_log_events(**position)
+        events = [*page["events"], *events]
+        token = page.get("nextBackwardToken")
+        if len(events) >= LOG_EVENTS or token in (None, position.get("nextToken")):
+            break
+        position["nextToken"] = token
+    return events[-LOG_EVENTS:]
 
 
 def _output(lines: Sequence[str]) -> Sequence[str]:

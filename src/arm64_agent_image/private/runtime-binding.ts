@@ -1,4 +1,4 @@
-import { CfnResource, Stack, Stage, Token, TokenComparison } from 'aws-cdk-lib';
+import { Annotations, CfnResource, Stack, Stage, Token, TokenComparison } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct, IConstruct } from 'constructs';
 import { acknowledgeRules } from './acknowledgements';
@@ -68,11 +68,14 @@ export class RuntimeBinding {
         + 'define the image in the same Stage as the Runtime');
     }
     const [mine, theirs] = [this.image.repository.env, Stack.of(resource)];
-    for (const what of ['region', 'account'] as const) {
-      if (Token.compareStrings(mine[what], theirs[what]) === TokenComparison.DIFFERENT) {
-        throw failure(this.scope, `'runtime' (${resource.node.path}) is in ${what} ${theirs[what]}, but the image's repository is in `
-          + `${what} ${mine[what]}; define the image in a stack of ${what} ${theirs[what]}`);
-      }
+    if (Token.compareStrings(mine.region, theirs.region) === TokenComparison.DIFFERENT) {
+      throw failure(this.scope, `'runtime' (${resource.node.path}) is in region ${theirs.region}, but the image's repository is in region `
+        + `${mine.region}; define the image in a stack of region ${theirs.region}`);
+    }
+    if (Token.compareStrings(mine.account, theirs.account) === TokenComparison.DIFFERENT) {
+      Annotations.of(this.scope).addWarningV2('arm64-agent-image:otherAccount',
+        `'runtime' (${resource.node.path}) is in account ${theirs.account}, but the image's repository is in account ${mine.account}; `
+        + `the policy of the repository must let account ${theirs.account} pull from it`);
     }
   }
 

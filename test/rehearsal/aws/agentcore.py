@@ -25,7 +25,7 @@ TYPE = "AWS::BedrockAgentCore::Runtime"
 CONTAINER_URI = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\." + re.escape(URL_SUFFIX) + r"/"
     r"(?P<name>(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*)"
-    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127})|@(?P<digest>sha256:[0-9a-f]{64}))"
+    r"(?::(?P<tag>[^:@]{1,300}))?(?:@(?P<digest>.+))?"
 )
 PULL = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 SIZE_LIMIT = 2 * 1024**3
@@ -75,7 +75,7 @@ def check(uri: str, role_arn: str) -> None:
                 f"Access denied while validating ECR URI '{uri}'. The execution role requires permissions for"
                 f" ecr:GetAuthorizationToken, {' and '.join(PULL)}: {action} on {resource} is missing"
             )
-    _check_image(uri, match["name"], match["tag"] or match["digest"])
+    _check_image(uri, match["name"], match["digest"] or match["tag"] or "latest")
 
 
 def _check_image(uri: str, name: str, reference: str) -> None:
