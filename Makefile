@@ -12,7 +12,7 @@ typescript := $(shell find src -name '*.ts')
 image_builder := $(shell find src -name '*.py')
 say = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: help demo test test-minimum-cdk lint generated check-packages pytest compile bindings packages synth clean
+.PHONY: help demo test acceptance test-minimum-cdk lint generated check-packages pytest compile bindings packages synth clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -37,6 +37,10 @@ generated: $(done)/compile ## fails when a generated file is stale
 pytest: $(done)/bindings $(done)/packages $(done)/checkov ## all Python tests; ARGS="-k name" picks some
 	$(call say,tests)
 	pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
+
+acceptance: $(done)/bindings ## the scenarios on AWS (ACCEPTANCE_ACCOUNT=<account id>), else emulated; ARGS="-k name" picks some
+	$(call say,acceptance)
+	@python -m test.acceptance $(ARGS)
 
 test-minimum-cdk: $(done)/python ## the tests, on the oldest aws-cdk-lib that is supported
 	$(call say,tests on the minimum CDK)

@@ -2,75 +2,21 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from test.ledger import PAGE, rows
+
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "aws.md"
-HEADINGS = ("id", "statement", "used in", "evidence", "settled by")
 GRADES = {"documented", "observed", "source", "guess"}
-SCENARIOS = {
-    "first deploy",
-    "invoke",
-    "no-op",
-    "code change",
-    "rollback",
-    "failing build",
-    "wrong architecture",
-    "hotswap",
-    "VPC",
-    "customer-managed key",
-    "two images",
-    "destroy",
-}
+SCENARIOS = set(
+    re.findall(
+        r'^@scenario\("([^"]+)"\)', (ROOT / "test/acceptance/test_scenarios.py").read_text(), re.MULTILINE
+    )
+)
 SOURCES = ("src/**/*.ts", "src/**/*.py", "src/**/*.yml", "test/rehearsal/**/*.py")
 TABLES = ("test/rehearsal/README.md", "docs/security.md")
 EVIDENCE_HOSTS = {"docs.aws.amazon.com", "docs.docker.com", "refspecs.linuxfoundation.org", "github.com"}
 OWN_REPOSITORY = "https://github.com/arm64-agent-image/"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One statement of the ledger."""
-
-    id: str
-    statement: str
-    used_in: str
-    evidence: str
-    settled_by: str
-
-    @property
-    def grade(self) -> str:
-        """The first word of the evidence."""
-        return self.evidence.partition(":")[0]
-
-    @property
-    def uses(self) -> list[tuple[str, str]]:
-        """Paths and, where one is named, the text that occurs in the file."""
-        named = re.findall(r"`([^`]+)`", self.used_in)
-        return [(path, symbol) for path, _, symbol in (name.partition(":") for name in named)]
-
-    @property
-    def scenarios(self) -> list[str]:
-        """The scenarios of the acceptance run that settle the statement."""
-        planned, _, _ = self.settled_by.partition(";")
-        return planned.removeprefix("acceptance: ").split(", ") if planned.startswith("acceptance:") else []
-
-
-def cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
-
-
-def parse(text: str) -> list[Row]:
-    """The rows of all tables, whose headings must be the ledger's."""
-    rows = []
-    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
-        headings, _, *lines = table.splitlines()
-        assert tuple(cells(headings)) == HEADINGS
-        for line in lines:
-            assert len(cells(line)) == len(HEADINGS), line
-            rows.append(Row(*cells(line)))
-    return rows
 
 
 def links(text: str) -> set[str]:
@@ -92,7 +38,7 @@ def cited() -> Iterator[tuple[str, str]]:
         yield from ((name, link) for link in links(table))
 
 
-ROWS = parse(PAGE.read_text())
+ROWS = rows()
 
 
 def test_every_section_has_a_table() -> None:

@@ -62,24 +62,8 @@ class Cdk:
 
     def run(self, *arguments: str, cwd: Path | None = None, more: Mapping[str, str] | None = None) -> Outcome:
         """Run one command to its end."""
-        began = time.time()
-        with subprocess.Popen(
-            self.command(*arguments),
-            cwd=cwd or self.folder,
-            env={**self.environment(), **(more or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        ) as process:
-            try:
-                output, _ = process.communicate(timeout=PATIENCE)
-            except BaseException:
-                os.killpg(process.pid, signal.SIGKILL)
-                raise
-        return Outcome(process.returncode, output, began, time.time() - began)
+        environment = {**self.environment(), **(more or {})}
+        return run(self.command(*arguments), environment, cwd or self.folder, PATIENCE)
 
     def command(self, *arguments: str) -> list[str]:
         """The command line with the options that every command gets."""
@@ -97,6 +81,28 @@ class Cdk:
     def destroy(self, assembly: Path, stacks: Sequence[str] = ("--all",)) -> Outcome:
         """`cdk destroy` of a synthesized app."""
         return self.run("destroy", *stacks, "--app", str(assembly), "--force", "--progress=events")
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, seconds: float) -> Outcome:
+    """Run a command line to its end, for so many seconds at most."""
+    began = time.time()
+    with subprocess.Popen(
+        list(command),
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return Outcome(process.returncode, output, began, time.time() - began)
 
 
 def program(*folders: Path) -> Path:

@@ -31,13 +31,6 @@ def repositories(account: Account) -> set[str]:
     return {name for name in names if not name.startswith(("base/", "cdk-"))}
 
 
-def encryption_key(account: Account, repository: str) -> str | None:
-    """The customer managed key of a repository."""
-    (found,) = account.client("ecr").describe_repositories(repositoryNames=[repository])["repositories"]
-    key: str | None = found["encryptionConfiguration"].get("kmsKey")
-    return key
-
-
 def tags(account: Account, repository: str) -> set[str]:
     """The image tags of a repository, but for layer caches."""
     images = account.client("ecr").list_images(repositoryName=repository)["imageIds"]

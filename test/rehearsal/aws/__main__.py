@@ -4,14 +4,16 @@ import sys
 
 from ministack.app import main
 
-from . import cloudformation, codebuild, functions, projects, registry, sessions, stepfunctions
+from . import cloudformation, codebuild, functions, invocations, projects, registry, sessions, stepfunctions
 
 cloudformation.install()
 codebuild.install()
 functions.install()
+invocations.install()
 projects.install()
 registry.install()
 sessions.install()
 stepfunctions.install()
+invocations.install()
 sys.argv = ["test.rehearsal.aws"]
 main()

@@ -16,7 +16,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import codebuild as service
 
-from . import build_environment, build_queue, build_source, buildspec, sessions
+from . import build_environment, build_queue, build_source, buildspec, network, sessions
 from .build_host import BuildHost, FreshHost, SharedHost
 from .build_source import BuildError
 from .folder import fault, record
@@ -73,6 +73,8 @@ def _build(build: Build, project: dict[str, Any], emit: Any) -> str:
         raise BuildError("SUBMITTED", "ACCESS_DENIED", message)
     _phase(build, "QUEUED", "SUCCEEDED")
     build["currentPhase"] = "PROVISIONING"
+    if "vpcConfig" in build:
+        network.check(project["serviceRole"], build["vpcConfig"])
     host = _host(project["name"], emit)
     _hosts[build["id"]] = host
     seconds = _seconds(build, "Timeout", "timeoutInMinutes")

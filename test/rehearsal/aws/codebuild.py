@@ -109,6 +109,7 @@ def _new_build(project: dict[str, Any], request: dict[str, Any]) -> builds.Build
             "environmentVariables": list(declared.values()),
         },
         "serviceRole": project["serviceRole"],
+        **({"vpcConfig": project["vpcConfig"]} if project.get("vpcConfig") else {}),
         "timeoutInMinutes": int(request.get("timeoutInMinutesOverride") or project["timeoutInMinutes"]),
         "queuedTimeoutInMinutes": int(
             request.get("queuedTimeoutInMinutesOverride") or project.get("queuedTimeoutInMinutes", 480)

@@ -65,4 +65,6 @@ def _keep_settings(name: str, properties: dict[str, Any]) -> None:
     project["queuedTimeoutInMinutes"] = int(properties.get("QueuedTimeoutInMinutes", 480))
     logs = (properties.get("LogsConfig") or {}).get("CloudWatchLogs") or {}
     project["logGroup"] = logs.get("GroupName") or f"/aws/codebuild/{name}"
+    vpc = properties.get("VpcConfig") or {}
+    project["vpcConfig"] = provisioners._codebuild_cfn_to_api(vpc) if vpc else None
     service._projects[name] = project

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from ministack import app
@@ -95,8 +96,8 @@ def trusts(role_arn: str, service: str) -> bool:
     return role is not None and service in str(role.get("AssumeRolePolicyDocument"))
 
 
-def allows(role_arn: str, action: str, resource: str) -> bool:
-    """Whether the role's policies allow the action, by IAM's evaluation logic."""
+def allows(role_arn: str, action: str, resource: str, keys: Mapping[str, str] | None = None) -> bool:
+    """Whether the role's policies allow the action with these condition keys, by IAM's evaluation logic."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     context = iam_evaluator.EvalContext(
         principal_arn=f"arn:{PARTITION}:sts::{account}:assumed-role/{name}/rehearsal",
@@ -105,6 +106,7 @@ def allows(role_arn: str, action: str, resource: str) -> bool:
         action=action,
         resource_arn=resource,
         region=resource.split(":")[3] if resource != "*" else "us-east-1",
+        service_context={key.lower(): value for key, value in (keys or {}).items()},
     )
     policies = iam_evaluator._gather_role_policies(name, account)
     return bool(iam_evaluator.evaluate(context, policies).decision == "Allow")

@@ -1,0 +1,63 @@
+"""AgentCore's data plane: an invocation reaches the image that the Runtime's version names, in a container.
+
+https://docs.aws.amazon.com/bedrock-agentcore/latest/APIReference/API_InvokeAgentRuntime.html
+https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-http-protocol-contract.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from ministack.services import bedrock_agentcore as service
+
+DOCKER = Path(os.environ.get("REHEARSAL_LAUNCHERS", "")) / "docker"
+START_SECONDS = 60.0
+_addresses: dict[tuple[str, str], str] = {}
+_lock = threading.Lock()
+
+
+def install() -> None:
+    """Start containers with the rehearsal's engine, which knows where ECR's host names lead here."""
+    service._docker_client = lambda: DOCKER
+    service._container_invocations_url = invocations_url
+
+
+def invocations_url(runtime: dict[str, Any]) -> str:
+    """Where the container of a Runtime's version answers; it is started by the first invocation."""
+    version = (runtime["agentRuntimeId"], str(runtime["agentRuntimeVersion"]))
+    with _lock:
+        if version not in _addresses:
+            uri = runtime["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"]
+            _addresses[version] = _started(uri, runtime.get("environmentVariables") or {})
+        return f"{_addresses[version]}/invocations"
+
+
+def _started(uri: str, variables: dict[str, str]) -> str:
+    options = [f"--env={name}={value}" for name, value in variables.items()]
+    container = _docker(
+        "run", "--detach", "--platform=linux/arm64", "--publish=127.0.0.1::8080", *options, uri
+    )
+    address = f"http://{_docker('port', container, '8080/tcp').splitlines()[0]}"
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{address}/ping", timeout=5).close()
+            return address
+        if _docker("inspect", "--format={{.State.Running}}", container) != "true":
+            raise RuntimeError(f"the agent's container ended: {_docker('logs', container)[-500:]}")
+        time.sleep(0.2)
+    raise RuntimeError(f"the agent did not answer GET /ping within {START_SECONDS:.0f} s")
+
+
+def _docker(*arguments: str) -> str:
+    done = subprocess.run([str(DOCKER), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"docker {arguments[0]} failed: {done.stderr.strip()[-500:]}")
+    return done.stdout.strip()
