@@ -28,6 +28,7 @@ class PipelineStack(cdk.Stack):
         pipeline = pipelines.CodePipeline(
             self,
             "Pipeline",
+            publish_assets_in_parallel=False,
             synth=pipelines.ShellStep(
                 "Synth",
                 input=source,

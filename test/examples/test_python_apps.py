@@ -185,6 +185,12 @@ def test_a_pipeline_needs_no_docker(synthesized: Synthesis) -> None:
     assert not any(p.properties["Environment"]["PrivilegedMode"] for p in projects)
 
 
+def test_the_template_of_the_pipeline_names_no_source_of_an_agent(synthesized: Synthesis) -> None:
+    assembly = synthesized("pipelines/app.py", X86, CODEBUILD_BUILD_ID="pipeline:1")
+    (pipeline,) = [template for template in assembly.templates.values() if not template.all(RUNTIME)]
+    assert assembly.source_asset.name.removeprefix("asset.") not in pipeline.text
+
+
 def test_the_workflow_deploys_on_x86_with_every_action_pinned() -> None:
     workflow = (EXAMPLES / "pipelines/github-actions.yml").read_text()
     assert "runs-on: ubuntu-latest" in workflow
