@@ -50,6 +50,7 @@ case "$name $*" in
 RULES
 'aws s3 cp '*) cp "$BUCKETS/${3#s3://}" "$4" || exit 1 ;;
 'docker create '*) echo 'no command specified' >&2; exit 1 ;;
+'docker buildx imagetools '*) exit 1 ;;
 esac
 exit 0
 """
@@ -237,6 +238,14 @@ class Machine:
 def first_time(failure: str, then: str = "") -> str:
     """The rule's body that fails at its first call only."""
     return f'if mkdir "$RECORD/failed" 2>/dev/null; then {failure}; fi; {then}'
+
+
+def lost_race(said: str) -> dict[str, str]:
+    """The rules of a push that is refused with these words, while another build pushes the image."""
+    return {
+        "'docker push '*": f"touch $RECORD/pushed; echo '{said}'; exit 1",
+        "'docker buildx imagetools '*": "test -e $RECORD/pushed || exit 1",
+    }
 
 
 def _read(file: Path) -> Call:

@@ -18,12 +18,12 @@ from test.image_builder.build_program.recorder import (
     REQUESTED_AT,
     Machine,
     first_time,
+    lost_race,
 )
 
 LOOK = ["buildx", "imagetools", "inspect", "--raw", IMAGE]
-IMMUTABLE = "echo 'tag invalid: the tag is immutable'; exit 1"
-DENIED = "echo 'denied: User is not authorized to perform: ecr:PutImage'; exit 1"
-NOT_PUSHED = {"'docker buildx imagetools '*": "exit 1"}
+DENIAL = "denied: User is not authorized to perform: ecr:PutImage"
+DENIED = f"echo '{DENIAL}'; exit 1"
 
 
 @pytest.fixture
@@ -121,22 +121,32 @@ def test_missing_image_is_a_sentence(local: Machine) -> None:
 
 def test_pushes_the_image_once(local: Machine) -> None:
     image.push(local.settings)
-    assert local.docker() == [["push", IMAGE]]
+    assert local.docker() == [LOOK, ["push", IMAGE]]
+
+
+def test_image_that_another_build_has_pushed_is_left_as_it_is(
+    local: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local.rules = {"'docker buildx imagetools '*": "exit 0"}
+    local.install()
+    image.push(local.settings)
+    assert local.docker("push") == []
+    assert "notice: another build has pushed the image of the same source" in capsys.readouterr().out
 
 
 def test_push_that_lost_a_race_is_a_notice(
     local: Machine, capsys: pytest.CaptureFixture[str], clock: FakeTime
 ) -> None:
-    local.rules = {"'docker push '*": IMMUTABLE}
+    local.rules = lost_race("tag invalid: the tag is immutable")
     local.install()
     image.push(local.settings)
-    assert local.docker() == [["push", IMAGE], LOOK]
+    assert local.docker() == [LOOK, ["push", IMAGE], LOOK]
     assert clock.slept == []
     assert "notice: another build has pushed the image of the same source" in capsys.readouterr().out
 
 
 def test_failing_push_fails(local: Machine, clock: FakeTime) -> None:
-    local.rules = {"'docker push '*": "echo no space left; exit 1", **NOT_PUSHED}
+    local.rules = {"'docker push '*": "echo no space left; exit 1"}
     local.install()
     with pytest.raises(CommandError, match=r"docker push .* failed with exit status 1"):
         image.push(local.settings)
@@ -144,7 +154,7 @@ def test_failing_push_fails(local: Machine, clock: FakeTime) -> None:
 
 
 def test_denied_push_is_tried_again(local: Machine, clock: FakeTime) -> None:
-    local.rules = {"'docker push '*": first_time(DENIED), **NOT_PUSHED}
+    local.rules = {"'docker push '*": first_time(DENIED)}
     local.install()
     image.push(local.settings)
     assert local.docker("push") == [["push", IMAGE]] * 2
@@ -152,7 +162,7 @@ def test_denied_push_is_tried_again(local: Machine, clock: FakeTime) -> None:
 
 
 def test_denied_push_is_not_tried_again_when_the_image_is_there(local: Machine, clock: FakeTime) -> None:
-    local.rules = {"'docker push '*": DENIED}
+    local.rules = lost_race(DENIAL)
     local.install()
     image.push(local.settings)
     assert local.docker("push") == [["push", IMAGE]]

@@ -60,13 +60,18 @@ def _check_compressed_size(image: str) -> None:
 
 
 def push(settings: Settings) -> None:
-    """Push the image; that another build has pushed the same content first is no failure."""
+    """Push the image, unless another build of the same source has pushed it to a repository that both use.
+
+    Where tags are mutable, a second push would take the tag from an image that a Runtime uses already.
+    """
     try:
-        retry_denied(lambda: _push_once(settings), settings.requested_at)
+        if not _is_pushed(settings):
+            retry_denied(lambda: _push_once(settings), settings.requested_at)
+            return
     except CommandError:
         if not _is_pushed(settings):
             raise
-        print("notice: another build has pushed the image of the same source")
+    print("notice: another build has pushed the image of the same source")
 
 
 def _push_once(settings: Settings) -> None:

@@ -1,0 +1,95 @@
+"""Two stacks deployed at once into one repository of the app's own: the same source is one image."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_ecr as ecr
+
+from arm64_agent_image import ImageBuild
+
+from . import apps, reading
+from .stage import Rehearsal
+
+NAME = "shared/agents"
+STACKS = ("SharedOne", "SharedTwo")
+
+
+@pytest.fixture(params=["IMMUTABLE", "MUTABLE"])
+def repository(request: pytest.FixtureRequest, stage: Rehearsal) -> Iterator[str]:
+    """A repository that belongs to none of the stacks, with tags of either kind."""
+    client = stage.account.client("ecr")
+    client.create_repository(repositoryName=NAME, imageTagMutability=request.param)
+    yield NAME
+    client.delete_repository(repositoryName=NAME, force=True)
+
+
+def agent(directory: Path) -> apps.Fill:
+    """An image in the shared repository, and its Runtime."""
+
+    def fill(stack: cdk.Stack) -> None:
+        build = ImageBuild.code_build(
+            repository=ecr.Repository.from_repository_name(stack, "Repository", NAME)
+        )
+        apps.runtime(stack, "Agent", apps.image(stack, "Image", directory, build=build))
+
+    return fill
+
+
+@pytest.fixture
+def output(repository: str, stage: Rehearsal, tmp_path: Path) -> Iterator[Path]:
+    """The app of both stacks; it is destroyed at the end, and the repository keeps its image."""
+    directory = apps.source(tmp_path / "agent", "1")
+    yield apps.synthesize(tmp_path / "out", **dict.fromkeys(STACKS, agent(directory)))
+    assert stage.cdk.destroy(tmp_path / "out").succeeded
+    assert len(reading.tags(stage.account, repository)) == 1
+
+
+def digests(stage: Rehearsal) -> set[str]:
+    """The digests of all images in the repository, with and without a tag."""
+    images = stage.account.client("ecr").list_images(repositoryName=NAME)["imageIds"]
+    return {image["imageDigest"] for image in images}
+
+
+def end_of_builds(stage: Rehearsal, began: float) -> list[str]:
+    """How the builds ended, once all of them have: a deployment waits for its image only."""
+    deadline = time.monotonic() + 120
+    while True:
+        statuses = [event["status"] for event in stage.account.journal("build", began)]
+        ended = [status for status in statuses if status != "IN_PROGRESS"]
+        if 2 * len(ended) == len(statuses):
+            return ended
+        assert time.monotonic() < deadline, statuses
+        time.sleep(0.2)
+
+
+def test_parallel_deploys_of_the_same_source_both_succeed(stage: Rehearsal, output: Path) -> None:
+    began = stage.account.now()
+    outcome = stage.cdk.deploy(output, "--concurrency=2")
+    assert outcome.succeeded, outcome.output
+    assert len({reading.runtimes(stage.account)[f"{stack}_Agent"]["uri"] for stack in STACKS}) == 1
+    assert set(end_of_builds(stage, began)) == {"SUCCEEDED"}
+
+
+def test_a_build_that_comes_second_leaves_the_image_of_the_first_in_place(
+    stage: Rehearsal, output: Path
+) -> None:
+    stage.account.limit_builds(1)
+    began = stage.account.now()
+    outcome = stage.cdk.deploy(output, "--concurrency=2")
+    assert outcome.succeeded, outcome.output
+    assert end_of_builds(stage, began) == ["SUCCEEDED"] * 2
+    assert len(stage.account.journal("push", began)) == len(digests(stage)) == 1
+
+
+def test_a_later_stack_with_the_same_source_builds_nothing(stage: Rehearsal, output: Path) -> None:
+    first = stage.cdk.deploy(output, stacks=STACKS[:1])
+    assert first.succeeded, first.output
+    began = stage.account.now()
+    second = stage.cdk.deploy(output, stacks=STACKS[1:])
+    assert second.succeeded, second.output
+    assert stage.account.builds(began) == []
