@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +32,38 @@ class Outcome:
     def succeeded(self) -> bool:
         """Whether the command ended well."""
         return self.exit_status == 0
+
+
+class Session:
+    """A CDK command that runs until it is ended, and what it has printed."""
+
+    def __init__(self, printed: Iterable[str]) -> None:
+        """Read along."""
+        self._output, self._read, self._ended = "", 0, False
+        self._news = threading.Condition()
+        threading.Thread(target=self._follow, args=(printed,), daemon=True).start()
+
+    def expect(self, text: str) -> str:
+        """Wait until the command prints this text; what it has printed since the last one, in one line."""
+        with self._news:
+            self._news.wait_for(lambda: self._ended or text in self._said(), PATIENCE)
+            said = self._said()
+            if text not in said:
+                raise RehearsalError(f"the command did not print {text!r}:\n{self._output}")
+            self._read = len(self._output)
+            return said
+
+    def _said(self) -> str:
+        return " ".join(self._output[self._read :].split())
+
+    def _follow(self, printed: Iterable[str]) -> None:
+        for line in printed:
+            with self._news:
+                self._output += line
+                self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
 
 
 @dataclass(frozen=True)
@@ -65,6 +99,15 @@ class Cdk:
         environment = {**self.environment(), **(more or {})}
         return run(self.command(*arguments), environment, cwd or self.folder, PATIENCE)
 
+    @contextlib.contextmanager
+    def session(self, *arguments: str, cwd: Path, more: Mapping[str, str]) -> Iterator[Session]:
+        """Run a command that does not end by itself for the duration of the block."""
+        with _started(self.command(*arguments), {**self.environment(), **more}, cwd) as process:
+            try:
+                yield Session(process.stdout or ())
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+
     def command(self, *arguments: str) -> list[str]:
         """The command line with the options that every command gets."""
         return ["node", str(self.program), "--no-notices", "--no-color", "--no-version-reporting", *arguments]
@@ -86,7 +129,17 @@ class Cdk:
 def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, seconds: float) -> Outcome:
     """Run a command line to its end, for so many seconds at most."""
     began = time.time()
-    with subprocess.Popen(
+    with _started(command, environment, folder) as process:
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return Outcome(process.returncode, output, began, time.time() - began)
+
+
+def _started(command: Sequence[str], environment: Mapping[str, str], folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         list(command),
         cwd=folder,
         env=dict(environment),
@@ -96,13 +149,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, se
         text=True,
         errors="replace",
         start_new_session=True,
-    ) as process:
-        try:
-            output, _ = process.communicate(timeout=seconds)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    return Outcome(process.returncode, output, began, time.time() - began)
+    )
 
 
 def program(*folders: Path) -> Path:
