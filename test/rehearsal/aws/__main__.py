@@ -4,7 +4,17 @@ import sys
 
 from ministack.app import main
 
-from . import cloudformation, codebuild, functions, invocations, projects, registry, sessions, stepfunctions
+from . import (
+    cloudformation,
+    codebuild,
+    functions,
+    invocations,
+    projects,
+    registry,
+    resource_import,
+    sessions,
+    stepfunctions,
+)
 
 cloudformation.install()
 codebuild.install()
@@ -12,8 +22,8 @@ functions.install()
 invocations.install()
 projects.install()
 registry.install()
+resource_import.install()
 sessions.install()
 stepfunctions.install()
-invocations.install()
 sys.argv = ["test.rehearsal.aws"]
 main()

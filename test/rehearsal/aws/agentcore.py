@@ -143,10 +143,21 @@ def _kept(identifier: str, properties: Properties, answer: dict[str, Any]) -> tu
         uri=uri,
         version=answer["agentRuntimeVersion"],
     )
-    return identifier, {
-        "AgentRuntimeArn": answer["agentRuntimeArn"],
-        "AgentRuntimeId": identifier,
-        "AgentRuntimeVersion": answer["agentRuntimeVersion"],
+    return identifier, _attributes(answer)
+
+
+def adopt(identifier: str, runtime: dict[str, Any]) -> dict[str, str]:
+    """The attributes of a Runtime that a stack takes over as the control plane has it."""
+    names = ("agentRuntimeName", "agentRuntimeArtifact", "roleArn", "networkConfiguration")
+    _properties[identifier] = {_upper(name): _pascal(runtime[name]) for name in names}
+    return _attributes(runtime)
+
+
+def _attributes(runtime: dict[str, Any]) -> dict[str, str]:
+    return {
+        "AgentRuntimeArn": runtime["agentRuntimeArn"],
+        "AgentRuntimeId": runtime["agentRuntimeId"],
+        "AgentRuntimeVersion": runtime["agentRuntimeVersion"],
         "Status": "READY",
     }
 
@@ -165,6 +176,16 @@ def _camel(value: Any) -> Any:
     if isinstance(value, dict):
         return {name[0].lower() + name[1:]: _camel(each) for name, each in value.items()}
     return [_camel(each) for each in value] if isinstance(value, list) else value
+
+
+def _pascal(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_upper(name): _pascal(each) for name, each in value.items()}
+    return [_pascal(each) for each in value] if isinstance(value, list) else value
+
+
+def _upper(name: str) -> str:
+    return name[0].upper() + name[1:]
 
 
 def _call(answer: Any) -> dict[str, Any]:

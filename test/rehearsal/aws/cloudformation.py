@@ -21,6 +21,7 @@ from .folder import record
 
 _sort = engine._topological_sort
 _event = stacks._add_event
+_validate = engine.validate_template_support
 _custom_resource_update = provisioners._custom_resource_update
 _kept_tokens: dict[str, str] = {}
 POLICY_LIMIT = 10_240
@@ -37,7 +38,11 @@ def install() -> None:
     repository = provisioners._RESOURCE_HANDLERS["AWS::ECR::Repository"]
     repository["create"] = _refusing_taken_names(repository["create"])
     for module in (stacks, handlers, changesets):
-        for name, replacement in (("_topological_sort", eager_order), ("_add_event", _journalled)):
+        for name, replacement in (
+            ("_topological_sort", eager_order),
+            ("_add_event", _journalled),
+            ("validate_template_support", _validated),
+        ):
             if hasattr(module, name):
                 setattr(module, name, replacement)
         if hasattr(module, "_error"):
@@ -61,6 +66,23 @@ def eager_order(resources: dict[str, Any], conditions: dict[str, Any]) -> list[s
         order += [each for each in runtimes if each not in order and needs[each] <= set(order)]
         order.append(name)
     return order + [name for name in runtimes if name not in order]
+
+
+def _validated(template: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    """Refuse a template whose resources name others that it does not have."""
+    _validate(template, *args, **kwargs)
+    resources = template.get("Resources", {})
+    known = {*resources, *template.get("Parameters", {})}
+    named = {name for each in resources.values() for name, _ in engine._intrinsic_references(each)}
+    for each in resources.values():
+        depends_on = each.get("DependsOn", [])
+        named |= {depends_on} if isinstance(depends_on, str) else set(depends_on)
+    missing = sorted(name for name in named - known if not name.startswith("AWS::"))
+    if missing:
+        raise ValueError(
+            f"Template format error: Unresolved resource dependencies [{', '.join(missing)}]"
+            " in the Resources block of the template"
+        )
 
 
 def _update_custom_resource(

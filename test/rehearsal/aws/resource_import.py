@@ -1,0 +1,55 @@
+"""CloudFormation's import of a repository and of a Runtime; ministack has the rules, and other types.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-bedrockagentcore-runtime.html
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecr-repository.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ministack.services import bedrock_agentcore, ecr
+from ministack.services.cloudformation import changesets, provisioners
+
+from . import agentcore
+
+REPOSITORY = "AWS::ECR::Repository"
+Adopted = tuple[str, dict[str, str]]
+
+
+def install() -> None:
+    """Add the types by their primary identifiers."""
+    changesets._IMPORT_LOOKUPS |= {
+        agentcore.TYPE: (("AgentRuntimeId",), _runtime_problem),
+        REPOSITORY: (("RepositoryName",), _repository_problem),
+    }
+    provisioners._RESOURCE_HANDLERS[agentcore.TYPE]["import"] = _import_runtime
+    provisioners._RESOURCE_HANDLERS[REPOSITORY]["import"] = _import_repository
+
+
+def _runtime_problem(identifier: str) -> str | None:
+    return _problem(agentcore.TYPE, identifier, bedrock_agentcore._runtimes)
+
+
+def _repository_problem(name: str) -> str | None:
+    return _problem(REPOSITORY, name, ecr._repositories)
+
+
+def _problem(kind: str, identifier: str, existing: Any) -> str | None:
+    missing: str = changesets._IMPORT_NOT_FOUND.format(type=kind, value=identifier)
+    return None if identifier in existing else missing
+
+
+def _import_runtime(identifier: dict[str, str]) -> Adopted:
+    """Take over the Runtime as it is: its image is not looked at, and it gets no new version."""
+    name = identifier["AgentRuntimeId"]
+    return name, agentcore.adopt(name, bedrock_agentcore._runtimes[name])
+
+
+def _import_repository(identifier: dict[str, str]) -> Adopted:
+    repository = ecr._repositories[identifier["RepositoryName"]]
+    return identifier["RepositoryName"], {
+        "Arn": repository["repositoryArn"],
+        "RepositoryUri": repository["repositoryUri"],
+    }

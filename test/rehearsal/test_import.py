@@ -1,0 +1,213 @@
+"""`cdk import`: a Runtime or a repository that exists already comes into a stack, and then gets its image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_bedrockagentcore as agentcore
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+
+from arm64_agent_image import ImageBuild
+
+from . import apps, reading
+from .cdk import Outcome
+from .stage import BUSYBOX_BASE, Rehearsal
+
+RUNTIME = "AWS::BedrockAgentCore::Runtime"
+STACK, NAME = "Imported", "existing_agent"
+ROLE, REPOSITORY = "existing-agent-role", "existing/agents"
+TRUST = {
+    "Effect": "Allow",
+    "Principal": {"Service": "bedrock-agentcore.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+}
+PULL = {
+    "Effect": "Allow",
+    "Action": ["ecr:GetAuthorizationToken", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+    "Resource": "*",
+}
+
+
+def policy(statement: dict[str, Any]) -> str:
+    """A document of one statement."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.fixture
+def role(stage: Rehearsal) -> Iterator[str]:
+    """A role that the Runtime has had before there was a stack."""
+    client = stage.account.client("iam")
+    arn = client.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy(TRUST))["Role"]["Arn"]
+    client.put_role_policy(RoleName=ROLE, PolicyName="Pull", PolicyDocument=policy(PULL))
+    yield arn
+    client.delete_role_policy(RoleName=ROLE, PolicyName="Pull")
+    client.delete_role(RoleName=ROLE)
+
+
+@pytest.fixture
+def existing(stage: Rehearsal, role: str) -> Iterator[str]:
+    """The id of a Runtime that no stack has made."""
+    control = stage.account.client("bedrock-agentcore-control")
+    identifier = control.create_agent_runtime(
+        agentRuntimeName=NAME,
+        agentRuntimeArtifact={"containerConfiguration": {"containerUri": BUSYBOX_BASE}},
+        roleArn=role,
+        networkConfiguration={"networkMode": "PUBLIC"},
+    )["agentRuntimeId"]
+    yield identifier
+    control.delete_agent_runtime(agentRuntimeId=identifier)
+
+
+@pytest.fixture
+def repository(stage: Rehearsal) -> Iterator[str]:
+    """A repository that no stack has made."""
+    client = stage.account.client("ecr")
+    client.create_repository(repositoryName=REPOSITORY, imageTagMutability="IMMUTABLE")
+    yield REPOSITORY
+    client.delete_repository(repositoryName=REPOSITORY, force=True)
+
+
+@pytest.fixture
+def project(stage: Rehearsal, tmp_path: Path) -> Iterator[Project]:
+    """The app; its stack is destroyed at the end, and what was imported stays."""
+    made = Project(stage, tmp_path)
+    yield made
+    assert stage.cdk.destroy(made.output).succeeded
+
+
+class Project:
+    """An app of one stack between two commands."""
+
+    def __init__(self, stage: Rehearsal, folder: Path) -> None:
+        self.stage, self.folder, self.output = stage, folder, folder
+        self.directory = apps.source(folder / "agent", "1")
+
+    def synthesize(self, step: str, fill: apps.Fill) -> None:
+        """Write the assembly of a step."""
+        self.output = apps.synthesize(self.folder / step, **{STACK: fill})
+
+    def resource(self, kind: str) -> tuple[str, dict[str, Any]]:
+        """The one resource of a type, with its logical id."""
+        template = json.loads((self.output / f"{STACK}.template.json").read_text())
+        ((logical_id, found),) = (r for r in template["Resources"].items() if r[1]["Type"] == kind)
+        return logical_id, found
+
+    def take_over(self, kind: str, **identifier: str) -> Outcome:
+        """`cdk import` of the one resource of a type."""
+        mapping = json.dumps({self.resource(kind)[0]: identifier})
+        return self.stage.cdk.run(
+            "import", STACK, "--app", str(self.output), f"--resource-mapping-inline={mapping}"
+        )
+
+    def deploy(self) -> None:
+        """`cdk deploy` of the assembly."""
+        outcome = self.stage.cdk.deploy(self.output)
+        assert outcome.succeeded, outcome.output
+
+
+def runtime(stack: cdk.Stack, artifact: agentcore.AgentRuntimeArtifact, role: iam.IRole) -> agentcore.Runtime:
+    """The Runtime under the name that it has, kept when its stack goes."""
+    made = agentcore.Runtime(
+        stack, "Agent", runtime_name=NAME, agent_runtime_artifact=artifact, execution_role=role
+    )
+    made.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+    return made
+
+
+def as_it_is(role_arn: str) -> apps.Fill:
+    """The Runtime with the image and the role that it has, and nothing else."""
+
+    def fill(stack: cdk.Stack) -> None:
+        artifact = agentcore.AgentRuntimeArtifact.from_image_uri(BUSYBOX_BASE)
+        runtime(stack, artifact, iam.Role.from_role_arn(stack, "Role", role_arn, mutable=False))
+
+    return fill
+
+
+def with_its_image(role_arn: str, directory: Path) -> apps.Fill:
+    """The Runtime with an image that CodeBuild builds."""
+
+    def fill(stack: cdk.Stack) -> None:
+        image = apps.image(stack, "Image", directory)
+        role = iam.Role.from_role_arn(stack, "Role", role_arn)
+        image.bind_runtime(runtime(stack, image.agent_runtime_artifact, role))
+
+    return fill
+
+
+def own_repository(directory: Path | None) -> apps.Fill:
+    """The repository, alone or with an image in it and a Runtime."""
+
+    def fill(stack: cdk.Stack) -> None:
+        made = ecr.Repository(
+            stack,
+            "Repository",
+            repository_name=REPOSITORY,
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        if directory:
+            build = ImageBuild.code_build(repository=made)
+            apps.runtime(stack, "Agent", apps.image(stack, "Image", directory, build=build))
+
+    return fill
+
+
+def test_an_existing_runtime_is_imported_as_it_is_and_then_updated_to_its_image(
+    existing: str, role: str, project: Project
+) -> None:
+    project.synthesize("1", as_it_is(role))
+    imported = project.take_over(RUNTIME, AgentRuntimeId=existing)
+    assert imported.succeeded, imported.output
+    before = project.resource(RUNTIME)
+    assert reading.runtimes(project.stage.account)[NAME] == {"uri": BUSYBOX_BASE, "version": 1}
+
+    began = project.stage.account.now()
+    project.synthesize("2", with_its_image(role, project.directory))
+    project.deploy()
+    after = project.resource(RUNTIME)
+    assert [resource[0] for resource in (before, after)] == [before[0]] * 2
+    assert changed(before[1]["Properties"], after[1]["Properties"]) == {"AgentRuntimeArtifact"}
+    assert len(project.stage.account.builds(began)) == 1
+    control = project.stage.account.client("bedrock-agentcore-control")
+    found = control.get_agent_runtime(agentRuntimeId=existing)
+    (tag,) = reading.tags(project.stage.account, *reading.repositories(project.stage.account))
+    assert found["agentRuntimeVersion"] == "2"
+    assert found["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"].endswith(f":{tag}")
+
+
+def changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    """The properties that differ."""
+    return {name for name in {*before, *after} if before.get(name) != after.get(name)}
+
+
+def test_an_import_together_with_the_image_is_refused_and_leaves_nothing(
+    stage: Rehearsal, existing: str, role: str, tmp_path: Path
+) -> None:
+    project = Project(stage, tmp_path)
+    project.synthesize("at-once", with_its_image(role, project.directory))
+    outcome = project.take_over(RUNTIME, AgentRuntimeId=existing)
+    assert not outcome.succeeded
+    assert "Unresolved resource dependencies" in outcome.output
+    assert project.resource("Custom::Arm64AgentImage")[0] in outcome.output
+    assert set(reading.leftovers(stage.account)) == {"runtimes", "roles"}
+
+
+def test_an_existing_repository_is_imported_and_then_holds_the_image(
+    repository: str, project: Project
+) -> None:
+    project.synthesize("1", own_repository(None))
+    imported = project.take_over("AWS::ECR::Repository", RepositoryName=repository)
+    assert imported.succeeded, imported.output
+
+    project.synthesize("2", own_repository(project.directory))
+    project.deploy()
+    uri = str(reading.runtimes(project.stage.account)[f"{STACK}_Agent"]["uri"])
+    (tag,) = reading.tags(project.stage.account, repository)
+    assert uri.partition("/")[2] == f"{repository}:{tag}"
