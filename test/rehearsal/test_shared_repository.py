@@ -86,6 +86,7 @@ def test_a_build_that_comes_second_leaves_the_image_of_the_first_in_place(
     assert len(stage.account.journal("push", began)) == len(digests(stage)) == 1
 
 
+@pytest.mark.parametrize("repository", ["IMMUTABLE"], indirect=True)
 def test_a_later_stack_with_the_same_source_builds_nothing(stage: Rehearsal, output: Path) -> None:
     first = stage.cdk.deploy(output, stacks=STACKS[:1])
     assert first.succeeded, first.output

@@ -7,6 +7,7 @@ from ministack.app import main
 from . import (
     cloudformation,
     codebuild,
+    express,
     functions,
     invocations,
     projects,
@@ -18,6 +19,7 @@ from . import (
 
 cloudformation.install()
 codebuild.install()
+express.install()
 functions.install()
 invocations.install()
 projects.install()

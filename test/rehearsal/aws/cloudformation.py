@@ -16,7 +16,7 @@ from ministack.core.responses import get_account_id
 from ministack.services import ecr, iam
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
-from . import agentcore, network
+from . import agentcore, express, network
 from .folder import record
 
 _sort = engine._topological_sort
@@ -137,8 +137,8 @@ def _refusing_taken_names(create: Any) -> Any:
 def _journalled(
     stack_id: str, stack: str, logical_id: str, kind: str, status: str, *args: Any, **kwargs: Any
 ) -> None:
-    _event(stack_id, stack, logical_id, kind, status, *args, **kwargs)
-    reason = args[0] if args else kwargs.get("reason", "")
+    reason = (args[0] if args else kwargs.pop("reason", "")) or express.reason(kind, status)
+    _event(stack_id, stack, logical_id, kind, status, reason, *args[1:], **kwargs)
     record("resource", stack=stack, resource=logical_id, type=kind, status=status, reason=reason)
 
 

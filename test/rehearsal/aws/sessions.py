@@ -11,6 +11,7 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam, sts
 
+from . import express
 from .folder import fault, record
 from .partition import PARTITION
 
@@ -52,9 +53,9 @@ def _resource_arn(service: str, *args: Any, **kwargs: Any) -> str:
 
 
 def _enforced(access_key: str, action: str, *args: Any, **kwargs: Any) -> Any:
-    """Refuse a call of a build or a function as long as a new permission is planned not to be known yet."""
+    """Refuse a call of a build or a function as long as a new permission is not known yet."""
     principal = _refusable.get(access_key) or _function_role(access_key)
-    if principal and fault("AccessDenied", action=action):
+    if principal and (fault("AccessDenied", action=action) or not express.is_known(principal.split("/")[1])):
         record("refused", action=action, code="AccessDenied")
         return iam_evaluator.EvalResult("ImplicitDeny", principal)
     return _enforce(access_key, action, *args, **kwargs)
@@ -99,6 +100,8 @@ def trusts(role_arn: str, service: str) -> bool:
 def allows(role_arn: str, action: str, resource: str, keys: Mapping[str, str] | None = None) -> bool:
     """Whether the role's policies allow the action with these condition keys, by IAM's evaluation logic."""
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
+    if not express.is_known(name):
+        return False
     context = iam_evaluator.EvalContext(
         principal_arn=f"arn:{PARTITION}:sts::{account}:assumed-role/{name}/rehearsal",
         principal_type="AssumedRole",

@@ -1,0 +1,111 @@
+"""`cdk deploy --express`: CloudFormation waits for custom resources only, and rolls nothing back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from . import apps, reading
+from .aws.express import PROPAGATION
+from .cdk import Outcome
+from .stage import Rehearsal
+
+LATE = {
+    "states:StartExecution": 2,
+    "ecr:BatchGetImage": 3,
+    "codebuild:ListBuildsForProject": 2,
+    "s3:GetObject": 1,
+    "ecr:GetAuthorizationToken": 1,
+}
+BROKEN = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY missing.txt /\n"
+
+
+class App:
+    """One stack in one mode."""
+
+    def __init__(self, stage: Rehearsal, folder: Path, mode: str) -> None:
+        self.stage, self.folder, self.mode = stage, folder, mode
+        self.stack, self.began = f"Express{mode.capitalize()}", stage.account.now()
+
+    def deploy(self, version: str, *arguments: str, dockerfile: str = apps.DOCKERFILE) -> Outcome:
+        """Deploy this version of the agent."""
+        directory = apps.source(self.folder / "agent", version, dockerfile)
+        output = apps.synthesize(self.folder / "cdk.out", self.mode, **{self.stack: apps.agent(directory)})
+        return self.stage.cdk.deploy(output, *arguments)
+
+    @property
+    def status(self) -> str:
+        """The status of the stack."""
+        return reading.stack_status(self.stage.account, self.stack)
+
+    def runtime(self) -> dict[str, object]:
+        """The Runtime as the control plane has it."""
+        return reading.runtimes(self.stage.account)[f"{self.stack}_Agent"]
+
+
+@pytest.fixture
+def app(request: pytest.FixtureRequest, stage: Rehearsal, tmp_path: Path) -> Iterator[App]:
+    """The app; its stack is destroyed at the end."""
+    yield App(stage, tmp_path, request.param)
+    assert stage.cdk.destroy(tmp_path / "cdk.out").succeeded
+
+
+@pytest.mark.parametrize("app", ["codebuild"], indirect=True)
+def test_first_deployment_and_new_code_wait_for_permissions_and_images(app: App) -> None:
+    for action, times in LATE.items():
+        app.stage.account.plan_fault("AccessDenied", action=action, times=times)
+    for version in (1, 2):
+        outcome = app.deploy(str(version), "--express")
+        assert outcome.succeeded, outcome.output
+        assert "deployed using Express Mode" in outcome.output
+        assert app.runtime()["version"] == version
+        assert len(app.stage.account.builds(outcome.began)) == 1
+        events = app.stage.account.journal("resource", outcome.began)
+        kinds = [event["type"] for event in events if event["status"].endswith("E_COMPLETE")]
+        assert kinds.index("Custom::Arm64AgentImage") < kinds.index("AWS::BedrockAgentCore::Runtime")
+    refused = {event["action"] for event in app.stage.account.journal("refused", app.began)}
+    assert set(LATE) <= refused
+
+
+@pytest.mark.parametrize("app", ["codebuild"], indirect=True)
+def test_after_a_failed_build_the_runtime_runs_on_and_the_next_express_deployment_mends_the_stack(
+    app: App,
+) -> None:
+    assert app.deploy("1", "--express").succeeded
+    before = app.runtime()
+    broken = app.deploy("2", "--express", dockerfile=BROKEN)
+    assert not broken.succeeded
+    assert "a file that the Dockerfile copies is not in the context" in broken.output
+    assert (app.status, app.runtime()) == ("UPDATE_FAILED", before)
+
+    standard = app.deploy("3")
+    assert not standard.succeeded
+    assert "Follow-up operations must use the same DeploymentConfig" in standard.output
+    assert app.deploy("3", "--express").succeeded
+    assert (app.status, app.runtime()["version"]) == ("UPDATE_COMPLETE", 2)
+    assert app.deploy("4").succeeded
+
+
+@pytest.mark.parametrize("app", ["codebuild"], indirect=True)
+def test_with_rollback_a_failed_build_leaves_the_stack_as_it_was(app: App) -> None:
+    assert app.deploy("1", "--express").succeeded
+    before = app.runtime()
+    assert not app.deploy("2", "--express", "--rollback", dockerfile=BROKEN).succeeded
+    assert (app.status, app.runtime()["uri"]) == ("UPDATE_ROLLBACK_COMPLETE", before["uri"])
+
+
+@pytest.mark.parametrize("app", ["local"], indirect=True)
+def test_a_runtime_that_waits_for_no_build_can_come_before_its_permissions_and_is_deployed_again(
+    app: App,
+) -> None:
+    first = app.deploy("1", "--express")
+    assert not first.succeeded
+    assert "Access denied while validating ECR URI" in " ".join(first.output.split())
+    assert app.status == "CREATE_FAILED"
+    time.sleep(PROPAGATION)
+    again = app.deploy("1", "--express")
+    assert again.succeeded, again.output
+    assert reading.platform(app.stage.account, str(app.runtime()["uri"])) == "linux/arm64"
