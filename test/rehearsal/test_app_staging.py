@@ -1,0 +1,47 @@
+"""AppStagingSynthesizer: an app keeps its assets in a bucket and repositories of a staging stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_s3 as s3
+from aws_cdk.app_staging_synthesizer_alpha import AppStagingSynthesizer
+
+from . import apps, reading
+from .account import ACCOUNT
+from .stage import Rehearsal
+
+
+def synthesized(stage: Rehearsal, folder: Path, mode: str, version: str) -> Path:
+    """The assembly of the agent's stack and its staging stack."""
+    app = cdk.App(
+        outdir=str(folder / f"{mode}-{version}"),
+        analytics_reporting=False,
+        context={"arm64-agent-image:build": mode},
+        default_stack_synthesizer=AppStagingSynthesizer.default_resources(
+            app_id=f"staged-{mode}",
+            staging_bucket_encryption=s3.BucketEncryption.KMS,
+            auto_delete_staging_assets=False,
+        ),
+    )
+    env = cdk.Environment(account=ACCOUNT, region=stage.account.place.region)
+    apps.agent(apps.source(folder / "agent", version))(cdk.Stack(app, f"Staged{mode.capitalize()}", env=env))
+    return Path(app.synth().directory)
+
+
+@pytest.mark.parametrize("mode", ["local", "codebuild"])
+def test_an_app_with_a_staging_stack_deploys_and_updates_its_agent(
+    stage: Rehearsal, tmp_path: Path, mode: str
+) -> None:
+    began, uris = stage.account.now(), []
+    for version in ("1", "2"):
+        outcome = stage.cdk.deploy(synthesized(stage, tmp_path, mode, version))
+        assert outcome.succeeded, outcome.output
+        uris.append(reading.runtimes(stage.account)[f"Staged{mode.capitalize()}_Agent"]["uri"])
+        assert reading.platform(stage.account, uris[-1]) == "linux/arm64"
+    assert uris[0] != uris[1]
+    assert len(stage.account.builds(began)) == (2 if mode == "codebuild" else 0)
+    stack = f"Staged{mode.capitalize()}"
+    assert stage.cdk.destroy(tmp_path / f"{mode}-2", [stack]).succeeded
