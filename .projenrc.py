@@ -108,7 +108,7 @@ for name, version in NPM_TOOLS.items():
     project.deps.remove_dependency(name, DependencyType.BUILD)
     project.deps.add_dependency(f"{name}@{version}", DependencyType.BUILD)
 assert project.eslint
-project.eslint.add_rules({"no-bitwise": "off"})
+project.eslint.add_rules({"no-bitwise": "off", "import/no-cycle": ["error"]})
 project.npmrc.add_config("omit-lockfile-registry-resolved", "true")
 project.package.add_field("files", PUBLISHED)
 assert project.github

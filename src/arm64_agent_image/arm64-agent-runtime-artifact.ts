@@ -3,9 +3,10 @@ import * as agentcore from 'aws-cdk-lib/aws-bedrockagentcore';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct, IConstruct } from 'constructs';
-import { EcrImageOptions, ImageBuild } from './image-build';
-import { ImageArtifact } from './private/image-artifact';
-import { RuntimeBinding } from './private/runtime-binding';
+import { EcrImageOptions } from './build-options';
+import { ImageBuild } from './image-build';
+import { ImageArtifact } from './private/runtime/image-artifact';
+import { RuntimeBinding } from './private/runtime/runtime-binding';
 
 /**
  * Properties of `Arm64AgentRuntimeArtifact`.

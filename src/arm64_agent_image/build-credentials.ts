@@ -2,7 +2,7 @@ import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
-import { BuildVariable, RegistryLogin } from './private/codebuild/environment';
+import { BuildVariable, RegistryLogin } from './private/codebuild/build-variable';
 
 /**
  * A secret of a build in AWS CodeBuild. CodeBuild reads it when the build starts and masks it in the log.

@@ -1,7 +1,7 @@
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { IDependable } from 'constructs';
-import { DockerContext } from './docker-context';
+import { DockerContext } from './context/docker-context';
 
 /** What a build needs to know; checked, and free of tokens. */
 export interface ImageSource {

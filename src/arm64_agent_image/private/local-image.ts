@@ -1,7 +1,7 @@
 import { Annotations, IgnoreMode, Names, Stack, SymlinkFollowMode } from 'aws-cdk-lib';
 import * as assets from 'aws-cdk-lib/aws-ecr-assets';
 import { Construct } from 'constructs';
-import { LocalBuildOptions } from '../image-build';
+import { LocalBuildOptions } from '../build-options';
 import { containerCommand, Environment } from './container-command';
 import { ifAny, Image, ImageSource } from './image';
 import { NoBuilder } from './no-builder';

@@ -1,6 +1,6 @@
 import { Stack, Token } from 'aws-cdk-lib';
 import { IConstruct } from 'constructs';
-import { EcrImageOptions } from '../image-build';
+import { EcrImageOptions } from '../build-options';
 import { Image } from './image';
 import { NoBuilder } from './no-builder';
 import { requireRepositoryName } from './repository-name';

@@ -11,7 +11,7 @@ import { networkStatements } from './network';
 import { mayUseEcrPublic } from './project';
 import { repositoryName } from './repository';
 import { allow, ofProject, serviceRole } from './role';
-import { CodeBuildOptions } from '../../image-build';
+import { CodeBuildOptions } from '../../build-options';
 
 export interface BuildRoleProps {
   readonly name: string;

@@ -4,20 +4,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import { IConstruct } from 'constructs';
 import { BuildSecret, RegistryCredentials } from '../../build-credentials';
 import { failure, requireArgument } from '../validation';
-
-/** An environment variable whose value CodeBuild reads when the build starts. */
-export interface BuildVariable {
-  readonly type: 'SECRETS_MANAGER' | 'PARAMETER_STORE';
-  readonly value: string;
-}
-
-/** A login of the build: to Amazon ECR by region, else with user name and password. */
-export interface RegistryLogin {
-  readonly server: string;
-  readonly region?: string;
-  readonly username?: BuildVariable;
-  readonly password?: BuildVariable;
-}
+import { BuildVariable } from './build-variable';
 
 export interface BuildEnvironmentProps {
   readonly buildSecrets?: { [id: string]: BuildSecret };

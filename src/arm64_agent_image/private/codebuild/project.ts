@@ -6,7 +6,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import { RegionInfo } from 'aws-cdk-lib/region-info';
 import { Construct } from 'constructs';
-import { CodeBuildOptions } from '../../image-build';
+import { CodeBuildOptions } from '../../build-options';
 import { failure, requireMinutes } from '../validation';
 import { BuildVariables } from './environment';
 import { buildLogsName } from './names';

@@ -3,8 +3,8 @@ import * as path from 'path';
 import { IConstruct } from 'constructs';
 import { dockerContext, DockerContextProps, requireContext } from './docker-context';
 import { findStage, pinnedPlatform, readStages } from './dockerfile';
-import { ImageSource } from './image';
-import { failure, requireArgument, requireLiteral } from './validation';
+import { ImageSource } from '../image';
+import { failure, requireArgument, requireLiteral } from '../validation';
 
 const PLATFORM = 'linux/arm64';
 

@@ -1,10 +1,10 @@
 import { Annotations, CfnResource, Stack, Stage, Token, TokenComparison } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct, IConstruct } from 'constructs';
-import { acknowledgeRules } from './acknowledgements';
+import { acknowledgeRules } from '../acknowledgements';
 import { executionRole } from './execution-role';
-import { Image } from './image';
-import { failure } from './validation';
+import { Image } from '../image';
+import { failure } from '../validation';
 
 const RUNTIME_TYPE = 'AWS::BedrockAgentCore::Runtime';
 

@@ -4,7 +4,7 @@ import { IgnoreMode, IgnoreStrategy, Stage } from 'aws-cdk-lib';
 import { IConstruct } from 'constructs';
 import { listContext } from './context-listing';
 import { literalPattern, readIgnoreFile } from './ignore-file';
-import { failure } from './validation';
+import { failure } from '../validation';
 
 /** What `docker build` would be given. */
 export interface DockerContext {

@@ -1,0 +1,13 @@
+/** An environment variable whose value CodeBuild reads when the build starts. */
+export interface BuildVariable {
+  readonly type: 'SECRETS_MANAGER' | 'PARAMETER_STORE';
+  readonly value: string;
+}
+
+/** A login of the build: to Amazon ECR by region, else with user name and password. */
+export interface RegistryLogin {
+  readonly server: string;
+  readonly region?: string;
+  readonly username?: BuildVariable;
+  readonly password?: BuildVariable;
+}
