@@ -3,7 +3,7 @@
 from projen import DependencyType
 from projen.awscdk import AwsCdkConstructLibrary
 from projen.cdk import JsiiPythonTarget
-from projen.github import GitHubOptions
+from projen.github import GitHubOptions, PullRequestLintOptions, SemanticTitleOptions
 from projen.github.workflows import Job, JobPermission, JobPermissions, JobStep, PullRequestOptions
 from projen.javascript import BuildWorkflowOptions, EslintOptions, NodePackageManager, PeerDependencyOptions
 from projen.python import Projenrc
@@ -57,6 +57,14 @@ ACTIONS = {
     "actions/setup-node": "820762786026740c76f36085b0efc47a31fe5020",
     "actions/setup-python": "a309ff8b426b58ec0e2a45f0f869d46889d02405",
 }
+COMMIT_TYPES = ["build", "chore", "ci", "docs", "feat", "fix", "perf", "refactor", "revert", "style", "test"]
+PULL_REQUEST = [
+    "<!-- What changes for users, and why? Fixes #... -->",
+    "",
+    "- [ ] a test that failed before",
+    "- [ ] documentation, and a row in docs/aws.md for each new belief about AWS",
+    "- [ ] `make test` passes",
+]
 SETUP_PYTHON = [
     JobStep(uses="actions/setup-python", with_={"python-version": "3.13"}),
     JobStep(run="pip install -r requirements-dev.txt"),
@@ -92,7 +100,13 @@ project = AwsCdkConstructLibrary(
     workflow_node_version="22",
     workflow_bootstrap_steps=SETUP_PYTHON,
     build_workflow_options=BuildWorkflowOptions(mutable_build=False),
-    github_options=GitHubOptions(mergify=False),
+    github_options=GitHubOptions(
+        mergify=False,
+        pull_request_lint_options=PullRequestLintOptions(
+            semantic_title_options=SemanticTitleOptions(types=COMMIT_TYPES)
+        ),
+    ),
+    pull_request_template_contents=PULL_REQUEST,
     bump_package=f"commit-and-tag-version@{NPM_TOOLS['commit-and-tag-version']}",
     deps_upgrade=False,
     projenrc_js=False,
@@ -129,6 +143,22 @@ minimum_cdk.add_job(
             JobStep(uses="actions/setup-node", with_={"node-version": "20"}),
             *SETUP_PYTHON,
             JobStep(run="make test-minimum-cdk"),
+        ],
+    ),
+)
+commits = project.github.add_workflow("commits")
+commits.on(pull_request=PullRequestOptions())
+commits.add_job(
+    "check",
+    Job(
+        runs_on=["ubuntu-latest"],
+        permissions=JobPermissions(contents=JobPermission.READ),
+        steps=[
+            JobStep(uses="actions/checkout", with_={"fetch-depth": 0}),
+            JobStep(
+                run='python3 -m tools.check_commits "origin/$BASE..HEAD"',
+                env={"BASE": "${{ github.base_ref }}"},
+            ),
         ],
     ),
 )

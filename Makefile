@@ -8,11 +8,14 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 done := build/done
+parallel := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+slow := rehearsal acceptance examples docker packages
+quick := test $(slow:%=--ignore=test/%)
 typescript := $(shell find src -name '*.ts')
 image_builder := $(shell find src -name '*.py')
 say = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: help demo test acceptance test-minimum-cdk lint generated check-packages pytest compile bindings packages synth clean
+.PHONY: help demo unit rehearsal test acceptance test-minimum-cdk lint generated check-packages pytest compile bindings packages synth clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -20,6 +23,14 @@ help: ## show this list
 demo: $(done)/packages ## from a directory to a running agent, in every mode, on this machine
 	$(call say,demo)
 	@python -m tools.demo
+
+unit: $(done)/bindings ## the quick tests of the construct and the deploy-time code; ARGS="-k name" picks some
+	$(call say,unit tests)
+	pytest $(parallel) $(quick) $(ARGS)
+
+rehearsal: $(done)/bindings ## the deployments to the emulated account; ARGS="-k name" picks some
+	$(call say,rehearsal)
+	pytest $(parallel) test/rehearsal test/acceptance $(ARGS)
 
 test: lint generated pytest ## everything that CI runs
 
@@ -36,7 +47,7 @@ generated: $(done)/compile ## fails when a generated file is stale
 
 pytest: $(done)/bindings $(done)/packages $(done)/checkov ## all Python tests; ARGS="-k name" picks some
 	$(call say,tests)
-	pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
+	pytest $(parallel) $(ARGS)
 
 acceptance: $(done)/bindings ## the scenarios on AWS (ACCEPTANCE_ACCOUNT=<account id>), else emulated; ARGS="-k name" picks some
 	$(call say,acceptance)

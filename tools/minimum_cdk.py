@@ -10,10 +10,19 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 COPY = ROOT / "build/minimum-cdk"
 NEEDS_NEWER_CDK = re.compile(r"^(aws-cdk\.|cdk-nag|cdklabs\.)")
-NOT_ABOUT_THE_CDK = ("test/examples", "test/image_builder", "test/rehearsal")
-NEWER_CDK_TESTS = tuple(
-    f"test/test_{name}.py" for name in ("linters", "packaging", "permissions", "snapshots")
+NOT_ABOUT_THE_CDK = tuple(
+    f"test/{name}"
+    for name in (
+        "acceptance",
+        "docker",
+        "examples",
+        "image_builder",
+        "packages",
+        "rehearsal",
+        "test_commits.py",
+    )
 )
+NEWER_CDK_TESTS = tuple(f"test/test_{name}.py" for name in ("permissions", "snapshots"))
 
 
 def minimum_versions() -> dict[str, str]:

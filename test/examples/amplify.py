@@ -118,6 +118,7 @@ def synthesize(deployment: Deployment, output: Path) -> Backend:
         ESBUILD_BINARY_PATH=str(esbuild()),
         **deployment.variables,
     )
+    env["PATH"] = os.pathsep.join([env["PATH"], os.environ["PATH"]])
     process = subprocess.run(
         ["node", INSTALLED / SYNTH.name],
         cwd=APP,

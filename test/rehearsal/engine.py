@@ -203,6 +203,8 @@ def _started(root: Path, folder: Path) -> Iterator[Engine]:
         "pidfile": str(folder / "dockerd.pid"),
         "hosts": [f"unix://{folder}/docker.sock"],
         "features": {"containerd-snapshotter": True},
+        # engines that run at the same time share docker0, so each needs addresses of its own
+        "fixed-cidr": f"172.17.{os.getpid() % 254 + 1}.0/24",
         "iptables": False,
         "ip6tables": False,
         "ip-forward": False,

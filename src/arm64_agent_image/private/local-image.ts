@@ -12,6 +12,7 @@ export function localImage(scope: Construct, source: ImageSource, options: Local
   warnOfThisMachine(scope, process.env, process.arch);
   const asset = new assets.DockerImageAsset(scope, 'Asset', {
     assetName: Names.uniqueResourceName(scope, { maxLength: 80, separator: '-' }).toLowerCase(),
+    displayName: `${Names.stackRelativeConstructPath(scope)}/Asset`,
     directory: context.directory,
     file: context.file,
     exclude: context.exclude,

@@ -11,7 +11,7 @@ import pytest
 
 from test.linted_app import CANARY
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CHECKOV = ROOT / "build" / "checkov" / "bin" / "checkov"
 REGIONS = ["us-east-1", "eu-west-1"]
 

@@ -1,6 +1,6 @@
 """What the library reads in a Dockerfile is what Docker's own engine reads in it.
 
-``DOCKERFILES=2000 pytest test/test_dockerfile_against_docker.py`` compares more of them than the tests do.
+``DOCKERFILES=2000 pytest test/docker/test_dockerfile.py`` compares more of them than the tests do.
 """
 
 import json
