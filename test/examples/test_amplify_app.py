@@ -55,7 +55,10 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Backend]:
             "x86 sandbox",
             "codebuild; an Amplify sandbox of architecture x64 cannot build an arm64 image natively",
         ),
-        ("ARM sandbox", "local; an Amplify sandbox of architecture arm64 builds the image itself"),
+        (
+            "ARM sandbox",
+            "local; an Amplify sandbox of architecture arm64 builds the image itself, with docker",
+        ),
         ("forced", "codebuild; environment variable ARM64_AGENT_IMAGE_BUILD is codebuild"),
         ("branch", "codebuild; an Amplify branch deployment (context 'amplify-backend-type' is branch)"),
         ("long branch", "codebuild; an Amplify branch deployment (context 'amplify-backend-type' is branch)"),
@@ -64,7 +67,7 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Backend]:
 def test_the_mode_is_chosen_and_its_reason_is_told(
     backends: Mapping[str, Backend], name: str, note: str
 ) -> None:
-    assert backends[name].note == f"image build: {note}"
+    assert backends[name].note == f"image build: {note} [ack: arm64-agent-image:build]"
     assert f"image build: {note}\n" in backends[name].printed
 
 

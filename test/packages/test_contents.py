@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src/arm64_agent_image"
 DOCUMENTS = {".jsii", "API.md", "LICENSE", "README.md", "package.json", "sbom.cdx.json"}
 

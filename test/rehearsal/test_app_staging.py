@@ -43,5 +43,6 @@ def test_an_app_with_a_staging_stack_deploys_and_updates_its_agent(
         assert reading.platform(stage.account, uris[-1]) == "linux/arm64"
     assert uris[0] != uris[1]
     assert len(stage.account.builds(began)) == (2 if mode == "codebuild" else 0)
-    stack = f"Staged{mode.capitalize()}"
-    assert stage.cdk.destroy(tmp_path / f"{mode}-2", [stack]).succeeded
+    assert stage.cdk.destroy(tmp_path / f"{mode}-2").succeeded
+    for name in reading.repositories(stage.account):
+        stage.account.client("ecr").delete_repository(repositoryName=name, force=True)
