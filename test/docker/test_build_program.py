@@ -322,7 +322,7 @@ def test_layer_cache_is_written_and_read(
     write_large(local)
     local.build()
     layer_cache.write(local.settings, parameters.parse('{"file": "Dockerfile"}'), local.settings.requested_at)
-    assert "the layer cache was written in" in capsys.readouterr().out
+    assert "wrote the layer cache in" in capsys.readouterr().out
     later = replace(local.settings, image_tag="2" * 64, previous_image_tag=TAG)
     if local.engine.private:
         local.engine.forget_builds()
@@ -342,7 +342,7 @@ def test_missing_cache_fails_no_build(
     local.build()
     said = capsys.readouterr().out
     assert f"cache-{PREVIOUS_TAG}: not found" in said
-    assert "trying again without it" not in said
+    assert "repeating it without" not in said
 
 
 def test_time_out_ends_a_build_that_hangs(docker: Docker) -> None:

@@ -21,7 +21,7 @@ def stubs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubs]:
 @pytest.fixture
 def cloudformation(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
     receiver = CloudFormation()
-    monkeypatch.setattr("image_builder.response.urlopen", receiver.urlopen)
+    monkeypatch.setattr("image_builder.function.cloudformation.response.urlopen", receiver.urlopen)
     return receiver
 
 

@@ -16,7 +16,8 @@ from urllib.request import Request as HttpRequest
 
 import boto3
 from botocore.stub import Stubber
-from image_builder.aws import Aws, Clock
+from image_builder.function.services.clients import Clients
+from image_builder.function.services.clock import Clock
 
 NOW = 1_800_000_000.0
 TAG, OLD_TAG = "1" * 64, "0" * 64
@@ -107,10 +108,10 @@ def failed_phase(
 
 
 @cache
-def clients() -> Aws:
+def clients() -> Clients:
     """Real clients of botocore, made once: that takes longer than a test."""
     session = boto3.Session("x", "x", region_name="eu-west-1")
-    return Aws(
+    return Clients(
         session.client("codebuild"),
         session.client("ecr"),
         session.client("logs"),
@@ -159,7 +160,7 @@ class CloudFormation:
 class Stubs:
     """Real clients of botocore whose answers are given by the test; nothing but those is asked."""
 
-    aws: Aws
+    aws: Clients
     codebuild: Stubber
     ecr: Stubber
     logs: Stubber

@@ -23,8 +23,9 @@ from urllib.error import HTTPError
 from urllib.request import Request as HttpRequest
 
 from botocore.exceptions import ClientError, ReadTimeoutError
-from image_builder.aws import Aws, Clock
-from image_builder.handler import handler
+from image_builder.function.handler import handler
+from image_builder.function.services.clients import Clients
+from image_builder.function.services.clock import Clock
 
 from test.image_builder.deployed_template import DeployedTemplate
 from test.image_builder.fakes import ACCOUNT, STATE_MACHINE, FakeClock
@@ -184,10 +185,10 @@ class Account:
         self.cloudformation = CloudFormation(self)
 
     @property
-    def aws(self) -> Aws:
+    def aws(self) -> Clients:
         """Clients of this account."""
         clients = self.codebuild, self.ecr, Logs(self), self.stepfunctions
-        return Aws(*cast("tuple[Any, Any, Any, Any]", clients))
+        return Clients(*cast("tuple[Any, Any, Any, Any]", clients))
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -197,10 +198,10 @@ class Account:
             for name, value in {
                 "handler.connect": lambda: self.aws,
                 "handler.Clock": lambda: FunctionClock(self),
-                "registry.urlopen": self.ecr.download,
-                "response.urlopen": self.cloudformation.put,
+                "services.ecr.urlopen": self.ecr.download,
+                "cloudformation.response.urlopen": self.cloudformation.put,
             }.items():
-                stack.enter_context(patch(f"image_builder.{name}", value))
+                stack.enter_context(patch(f"image_builder.function.{name}", value))
             yield
 
     def run(self, is_over: Callable[[], bool], until: float) -> None:

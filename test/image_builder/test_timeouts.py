@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from aws_cdk import Duration
-from image_builder import response, timeouts
-from image_builder.aws import connect
+from image_builder import timeouts
+from image_builder.function.cloudformation import response
+from image_builder.function.services.clients import connect
 
 from arm64_agent_image import ImageBuild
 from test.image_builder.deployed_template import DeployedTemplate, deployed_template

@@ -77,7 +77,7 @@ def test_a_cache_that_cannot_be_written_fails_nothing(stage: Rehearsal, tmp_path
     assert outcome.succeeded, outcome.output
     (ended,) = [b for b in wait_for_builds(app) if b["status"] != "IN_PROGRESS"]
     assert ended["status"] == "SUCCEEDED"
-    assert "notice: the layer cache was not written" in app.log
+    assert "notice: could not write the layer cache" in app.log
     assert app.caches == []
     app.destroy()
 

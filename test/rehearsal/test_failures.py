@@ -94,11 +94,11 @@ FAILURES = {
                "message": IN_QUEUE.format(0)},
     ),
     "image larger than the limit, as the build sees it": Failure(
-        ("failed (FAILED in phase POST_BUILD)", "has more than 2 GB compressed"),
+        ("failed (FAILED in phase POST_BUILD)", "the compressed size of the image exceeds 2 GB"),
         fault={"kind": "ImageSize", "bytes": 3_000_000_000},
     ),
     "image larger than the limit, as the repository sees it": Failure(
-        ("has 2.79 GB compressed, AgentCore Runtime takes 2 GB", "; the image is being deleted"),
+        ("has a compressed size of 2.79 GB, AgentCore Runtime allows 2 GB", "; the image is being deleted"),
         fault={"kind": "LayerSize", "bytes": 3_000_000_000},
     ),
     "image larger than the limit, as AgentCore sees it": Failure(

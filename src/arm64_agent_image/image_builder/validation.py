@@ -1,21 +1,22 @@
-"""Validation of single values; each function raises ``InvalidValueError`` with a sentence."""
+"""Checks of single values; ``InvalidValueError`` quotes the property and shows the value."""
 
 import posixpath
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from .errors import ImageBuildError, truncate
+from .errors import ImageBuildError
+from .text import truncate
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class InvalidValueError(ImageBuildError):
-    """A value is missing, of another type, or cannot be passed on."""
+    """A value is missing, of the wrong type, or unusable."""
 
 
 def invalid(name: str, value: object, expected: str) -> InvalidValueError:
-    """The error that quotes the property, shows its value and says what it should be."""
+    """The error for a property whose value is not the expected one."""
     return InvalidValueError(f"'{name}' must be {expected}, got {truncate(repr(value), 300)}")
 
 
@@ -35,30 +36,30 @@ def sequence(values: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def utf8_string(value: object, name: str) -> str:
-    """A string that can be a program's argument."""
+    """A string that can be passed to a program."""
     if not isinstance(value, str):
         raise invalid(name, value, "a string")
     if "\0" in value or re.search("[\ud800-\udfff]", value):
-        raise invalid(name, value, "a string without NUL characters and unpaired surrogates")
+        raise invalid(name, value, "a string without NUL characters or unpaired surrogates")
     return value
 
 
 def string(values: Mapping[str, Any], name: str) -> str:
-    """A string that is not empty."""
+    """A non-empty string."""
     if not (value := utf8_string(values.get(name), name)):
-        raise invalid(name, value, "a string that is not empty")
+        raise invalid(name, value, "a non-empty string")
     return value
 
 
 def matching(values: Mapping[str, Any], name: str, pattern: str, expected: str) -> str:
-    """A string of the given form."""
+    """A string that matches the pattern."""
     if not re.fullmatch(pattern, value := string(values, name)):
         raise invalid(name, value, expected)
     return value
 
 
 def boolean(values: Mapping[str, Any], name: str) -> bool:
-    """A boolean as CloudFormation delivers it."""
+    """A boolean, which CloudFormation delivers as a string."""
     value = values.get(name)
     if str(value).lower() not in ("true", "false"):
         raise invalid(name, value, "'true' or 'false'")
@@ -68,7 +69,7 @@ def boolean(values: Mapping[str, Any], name: str) -> bool:
 def string_map(
     values: Mapping[str, Any], name: str, key_pattern: re.Pattern[str], expected_key: str
 ) -> Mapping[str, str]:
-    """An object of strings with keys of the given form."""
+    """An object of strings whose keys match the pattern."""
     checked = {
         utf8_string(k, name): utf8_string(v, name) for k, v in mapping(values.get(name, {}), name).items()
     }

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from image_builder.build_program import engine
-from image_builder.build_program.engine import Daemon
+from image_builder.build_program import daemon, engine
+from image_builder.build_program.daemon import Daemon
 from image_builder.build_program.process import CommandError
 
 DOCKERD = """
@@ -89,9 +89,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BuildHost]
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     monkeypatch.setenv("STATE", str(tmp_path))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
-    monkeypatch.setattr(engine, "PID_FILE", tmp_path / "docker.pid")
-    monkeypatch.setattr(engine, "CONFIG_FILE", tmp_path / "daemon.json")
-    monkeypatch.setattr(engine, "LOG_FILE", tmp_path / "dockerd.log")
+    monkeypatch.setattr(daemon, "PID_FILE", tmp_path / "docker.pid")
+    monkeypatch.setattr(daemon, "CONFIG_FILE", tmp_path / "daemon.json")
+    monkeypatch.setattr(daemon, "LOG_FILE", tmp_path / "dockerd.log")
     monkeypatch.setattr(subprocess, "Popen", recording(subprocess.Popen, made.started))
     yield made
     for process in made.started:
@@ -115,11 +115,11 @@ def recording(
 
 def test_finds_the_running_daemon(host: BuildHost) -> None:
     host.start(*HOSTS, "--label=a b")
-    daemon = Daemon.running()
-    assert daemon
-    assert daemon.pid == host.started[0].pid
-    assert daemon.argv == host.argv(*HOSTS, "--label=a b")
-    assert (daemon.environment["OWN"], daemon.environment["STATE"]) == ("1", str(host.root))
+    running = Daemon.running()
+    assert running
+    assert running.pid == host.started[0].pid
+    assert running.argv == host.argv(*HOSTS, "--label=a b")
+    assert (running.environment["OWN"], running.environment["STATE"]) == ("1", str(host.root))
 
 
 @pytest.mark.parametrize("content", ["", "x", "0", "-1", "4194304000", "\xff"])
@@ -159,9 +159,9 @@ def test_restarts_the_engine_with_the_store(host: BuildHost) -> None:
 def test_restarted_engine_has_the_environment_of_the_old_one(host: BuildHost) -> None:
     host.start(*HOSTS)
     assert engine.use_containerd_store()
-    daemon = Daemon.running()
-    assert daemon
-    assert daemon.environment["OWN"] == "1"
+    running = Daemon.running()
+    assert running
+    assert running.environment["OWN"] == "1"
 
 
 def test_old_engine_has_ended_before_the_new_one_starts(host: BuildHost) -> None:
@@ -226,9 +226,9 @@ def test_engine_that_refuses_the_store_is_started_as_it_was(
     host.start(*HOSTS, "--storage-driver=overlay2", rule=rule)
     assert not engine.use_containerd_store()
     assert host.options()[0] == host.options()[2] == [*HOSTS, "--storage-driver=overlay2"]
-    daemon = Daemon.running()
-    assert daemon
-    assert daemon.pid != host.started[0].pid
+    running = Daemon.running()
+    assert running
+    assert running.pid != host.started[0].pid
     said = capsys.readouterr().out
     assert "notice: the Docker engine did not start with the containerd image store" in said
     assert "no such snapshotter" in said
@@ -241,9 +241,9 @@ def test_engine_that_starts_without_the_store_is_started_as_it_was(
     host.start(*HOSTS, rule="set -- --debug")
     assert not engine.use_containerd_store()
     assert host.options()[2] == HOSTS
-    daemon = Daemon.running()
-    assert daemon
-    assert daemon.pid == host.started[-1].pid
+    running = Daemon.running()
+    assert running
+    assert running.pid == host.started[-1].pid
     assert host.started[-2].poll() is not None
 
 

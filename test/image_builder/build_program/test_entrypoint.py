@@ -10,7 +10,7 @@ from image_builder.build_program.entrypoint import WrongArchitectureError
 from test.image_builder.build_program.entrypoints import ARM64, X86_64, elf
 from test.image_builder.build_program.recorder import IMAGE, Machine
 
-NOT_KNOWN = "notice: which program the image starts, and for which architecture, is only known at run time\n"
+NOT_KNOWN = "notice: the program that the image starts, and its architecture, are known only at run time\n"
 COPY = (
     'file="$ROOT${3#*:}"; [ -f "$file" ] || exit 1;'
     ' tar --transform="s|.*|program|" -P -h -c "$file" 2> /dev/null'

@@ -5,9 +5,10 @@ import tarfile
 from typing import Any
 
 import pytest
-from image_builder.build_program import image, process
+from image_builder.build_program import image, process, retry
 from image_builder.build_program.image import SIZE_LIMIT, ImageRejectedError
-from image_builder.build_program.process import PAUSE, CommandError
+from image_builder.build_program.process import CommandError
+from image_builder.build_program.retry import PAUSE
 
 from test.image_builder.build_program.conftest import FakeTime
 from test.image_builder.build_program.entrypoints import X86_64, elf
@@ -29,7 +30,7 @@ DENIED = f"echo '{DENIAL}'; exit 1"
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     made = FakeTime(REQUESTED_AT)
-    monkeypatch.setattr(process, "time", made)
+    monkeypatch.setattr(retry, "time", made)
     return made
 
 
@@ -62,9 +63,7 @@ def test_rejects_an_image_that_is_too_large(local: Machine) -> None:
     describe(local, CONTAINERD, Size=SIZE_LIMIT + 1)
     local.rules["'docker image save '*"] = saved(local, SIZE_LIMIT + 1)
     local.install()
-    sentence = (
-        r"^the image has more than 2 GB compressed, AgentCore Runtime's limit: use a smaller base image"
-    )
+    sentence = r"^the compressed size of the image exceeds 2 GB, the limit of AgentCore Runtime: use"
     with pytest.raises(ImageRejectedError, match=sentence):
         image.check(local.settings)
 
@@ -76,7 +75,7 @@ def test_accepts_an_image_whose_size_is_large_only_unpacked(
     local.rules["'docker image save '*"] = saved(local, 0)
     local.install()
     image.check(local.settings)
-    assert "the image has 0.00 GB compressed" in capsys.readouterr().out
+    assert "the compressed size of the image is 0.00 GB" in capsys.readouterr().out
 
 
 def saved(machine: Machine, size: int) -> str:
@@ -131,7 +130,7 @@ def test_image_that_another_build_has_pushed_is_left_as_it_is(
     local.install()
     image.push(local.settings)
     assert local.docker("push") == []
-    assert "notice: another build has pushed the image of the same source" in capsys.readouterr().out
+    assert "notice: another build of the same source has pushed the image" in capsys.readouterr().out
 
 
 def test_push_that_lost_a_race_is_a_notice(
@@ -142,7 +141,7 @@ def test_push_that_lost_a_race_is_a_notice(
     image.push(local.settings)
     assert local.docker() == [LOOK, ["push", IMAGE], LOOK]
     assert clock.slept == []
-    assert "notice: another build has pushed the image of the same source" in capsys.readouterr().out
+    assert "notice: another build of the same source has pushed the image" in capsys.readouterr().out
 
 
 def test_failing_push_fails(local: Machine, clock: FakeTime) -> None:

@@ -44,7 +44,7 @@ def test_writes_the_cache_of_the_same_build(
     layer_cache.write(wanted, PARAMETERS, REQUESTED_AT + QUEUED_TOO_LONG)
     assert local.docker() == [EXPORT]
     assert [call.cwd for call in local.calls] == [Path(local.context).resolve()]
-    assert "the layer cache was written in" in capsys.readouterr().out
+    assert "wrote the layer cache in" in capsys.readouterr().out
 
 
 def test_cache_that_cannot_be_written_is_a_notice(
@@ -55,7 +55,7 @@ def test_cache_that_cannot_be_written_is_a_notice(
     layer_cache.write(wanted, PARAMETERS, REQUESTED_AT)
     assert capsys.readouterr().out == (
         "the registry said no\n"
-        "notice: the layer cache was not written, so the next build is slower: docker buildx build failed"
+        "notice: could not write the layer cache, so the next build is slower: docker buildx build failed"
         " with exit status 1\n"
     )
 
@@ -70,7 +70,7 @@ def test_cache_that_takes_too_long_is_a_notice(
     local.rules = {"*cache-to*": "exec sleep 60"}
     local.install()
     layer_cache.write(wanted, PARAMETERS, REQUESTED_AT)
-    assert "notice: the layer cache was not written" in capsys.readouterr().out
+    assert "notice: could not write the layer cache" in capsys.readouterr().out
 
 
 def test_no_cache_is_written_while_others_wait_for_the_machine(

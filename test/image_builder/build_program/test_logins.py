@@ -1,8 +1,9 @@
 """Docker logs in to every registry, and no password is an argument or in the log."""
 
 import pytest
-from image_builder.build_program import logins, process
-from image_builder.build_program.process import PAUSE, CommandError
+from image_builder.build_program import logins, retry
+from image_builder.build_program.process import CommandError
+from image_builder.build_program.retry import PAUSE
 
 from test.image_builder.build_program.conftest import FakeTime
 from test.image_builder.build_program.recorder import HOST, REQUESTED_AT, Machine, first_time
@@ -26,7 +27,7 @@ def passwords(machine: Machine) -> list[str | None]:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     made = FakeTime(REQUESTED_AT)
-    monkeypatch.setattr(process, "time", made)
+    monkeypatch.setattr(retry, "time", made)
     return made
 
 
@@ -57,7 +58,7 @@ def test_continues_without_a_login_to_ecr_public(
     local.rules = {failing: "exit 255"}
     local.install()
     logins.log_in(local.settings)
-    assert "notice: no login to ECR Public, its images are pulled anonymously" in capsys.readouterr().out
+    assert "notice: could not log in to ECR Public, pulling its images anonymously" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("failing", ["'aws ecr get-login-password '*", f"'docker login '*{HOST}"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from image_builder import timeouts
-from image_builder.build_program import __main__, process, source
+from image_builder.build_program import __main__, retry, source
 
 from test.image_builder.build_program.conftest import FakeTime
 from test.image_builder.build_program.entrypoints import X86_64, elf
@@ -90,7 +90,7 @@ def test_log_tells_what_happened(build: Machine) -> None:
     build.rules |= {"'docker buildx build '*cache-to*": "exit 0", "'docker buildx build '*": "echo '#1 DONE'"}
     log = build.run().log
     assert "logged in to public.ecr.aws\n#1 DONE\n" in log
-    assert "the layer cache was written in" in log
+    assert "wrote the layer cache in" in log
 
 
 def test_only_docker_runs_in_the_context(build: Machine) -> None:
@@ -201,8 +201,8 @@ def test_build_that_someone_started_by_hand_ends_with_a_sentence(phase: str, bui
     result = build.run(phase)
     assert result.failed_phase == phase
     assert result.log == (
-        "error: the environment of the build lacks 'IMAGE_TAG': deploy the stack, which starts this project"
-        " with all that it needs\n"
+        "error: the environment of the build lacks 'IMAGE_TAG': deploy the stack instead of starting"
+        " this project by hand\n"
     )
     assert build.calls == []
 
@@ -238,7 +238,7 @@ def test_engine_that_cannot_export_a_cache_builds_without_one(build: Machine) ->
     build.rules |= CLASSIC
     result = build.run()
     assert result.failed_phase is None
-    assert "notice: this engine cannot export a layer cache, so the build uses none" in result.log
+    assert "notice: the Docker engine cannot export a layer cache, so the build uses none" in result.log
     assert builds(build) == [[FILE, TAG_OPTION, "."]]
     assert build.docker("push") == [["push", IMAGE]]
 
@@ -254,7 +254,7 @@ def test_broken_cache_makes_a_build_slower_and_never_fails_it(build: Machine) ->
     result = build.run()
     assert result.failed_phase is None
     assert "failed to copy: blob not found" in result.log
-    assert "notice: the build failed with the layer cache, trying again without it" in result.log
+    assert "notice: the build failed with the layer cache, repeating it without" in result.log
     assert builds(build)[:2] == [[FILE, TAG_OPTION, CACHE_FROM, "."], [FILE, TAG_OPTION, "."]]
     assert build.docker("push") == [["push", IMAGE]]
 
@@ -287,7 +287,7 @@ def test_cache_that_cannot_be_written_is_a_notice(build: Machine) -> None:
     build.rules |= {"*cache-to*": "exit 1"}
     result = build.run()
     assert result.failed_phase is None
-    assert "notice: the layer cache was not written" in result.log
+    assert "notice: could not write the layer cache" in result.log
     assert build.docker("push") == [["push", IMAGE]]
 
 
@@ -324,7 +324,7 @@ def test_push_that_lost_a_race_is_a_notice(build: Machine) -> None:
     build.rules |= lost_race("the tag is immutable")
     result = build.run()
     assert result.failed_phase is None
-    assert "notice: another build has pushed the image of the same source" in result.log
+    assert "notice: another build of the same source has pushed the image" in result.log
 
 
 def test_base_image_that_is_denied_to_a_new_role_is_pulled_again(
@@ -358,7 +358,7 @@ def denied_base_image(
     machine.rules |= {"'docker buildx build '*": first_time(f"echo '{said}' >&2; exit 1")}
     machine.install()
     clock = FakeTime(now)
-    monkeypatch.setattr(process, "time", clock)
+    monkeypatch.setattr(retry, "time", clock)
     source.prepare(machine.settings)
     __main__.build(machine.settings)
     return clock.slept

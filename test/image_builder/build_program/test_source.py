@@ -7,9 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from image_builder.build_program import process, source
+from image_builder.build_program import retry, source
 from image_builder.build_program.parameters import Parameters
-from image_builder.build_program.process import PAUSE, BuildError, CommandError
+from image_builder.build_program.process import BuildError, CommandError
+from image_builder.build_program.retry import PAUSE
 from image_builder.validation import InvalidValueError
 
 from test.image_builder.build_program.conftest import FakeTime
@@ -41,7 +42,7 @@ def target(tmp_path: Path) -> Path:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     made = FakeTime(REQUESTED_AT)
-    monkeypatch.setattr(process, "time", made)
+    monkeypatch.setattr(retry, "time", made)
     return made
 
 
@@ -142,7 +143,7 @@ def test_directories_of_the_archive_are_made(tmp_path: Path, target: Path) -> No
 
 @pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/outside", "../context-outside"])
 def test_rejects_a_path_outside_of_the_directory(name: str, tmp_path: Path, target: Path) -> None:
-    with pytest.raises(BuildError, match=r"holds a path outside of the directory: .*outside"):
+    with pytest.raises(BuildError, match=r"contains a path outside of the directory: .*outside"):
         source.unpack(archive_of(tmp_path, (entry(name), "")), target)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["context", "source.zip"]
 

@@ -1,4 +1,5 @@
-"""The build of one image, a program of the standard library alone that AWS CodeBuild runs phase by phase.
+"""What runs in AWS CodeBuild: the program that builds one image, one phase of CodeBuild at a time.
 
-It needs a build image with Docker and buildx, the AWS CLI, and Python 3.11 or newer.
+It uses the standard library only, and needs a build image with Docker and buildx, the AWS CLI, and Python
+3.11 or newer.
 """

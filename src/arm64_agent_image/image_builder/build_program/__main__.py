@@ -13,16 +13,17 @@ from collections.abc import Callable, Sequence
 from ..errors import ImageBuildError
 from . import engine, image, layer_cache, logins, settings, source
 from .docker import build_command
-from .process import BuildError, CommandError, retry_denied, stream
+from .process import BuildError, CommandError, stream
+from .retry import retry_denied
 from .settings import Settings
 
 _BASE_IMAGE_DENIED = re.compile(r"\.dkr\.ecr\..*(?:40[13] |denied|not authorized)")
 
 
 def install(_settings: Settings) -> None:
-    """Give the Docker engine the image store that can export a layer cache."""
+    """Restart the Docker engine with the image store that can export a layer cache."""
     if not engine.use_containerd_store():
-        print("notice: this engine cannot export a layer cache, so the build uses none")
+        print("notice: the Docker engine cannot export a layer cache, so the build uses none")
 
 
 def pre_build(wanted: Settings) -> None:
@@ -34,8 +35,8 @@ def pre_build(wanted: Settings) -> None:
 def build(wanted: Settings) -> None:
     """Build the image into the engine's store.
 
-    A build that fails with the layer cache is tried once more without, unless a RUN step failed, which would
-    fail again.
+    A build that fails with the layer cache is repeated without it, unless a RUN step failed: that would fail
+    again.
     """
     parameters = source.read_parameters(wanted)
     outputs = [f"--tag={wanted.image_uri}", "--output=type=docker,oci-mediatypes=false"]
@@ -49,12 +50,12 @@ def build(wanted: Settings) -> None:
     except CommandError as error:
         if not cache or "did not complete successfully" in error.output:
             raise
-        print("notice: the build failed with the layer cache, trying again without it")
+        print("notice: the build failed with the layer cache, repeating it without")
         stream(build_command(parameters, *outputs), cwd=wanted.context)
 
 
 def post_build(wanted: Settings) -> None:
-    """Check and push the image, then write the layer cache."""
+    """Check and push the image, then export the layer cache."""
     image.check(wanted)
     image.push(wanted)
     if wanted.layer_cache and engine.has_containerd_store():
@@ -70,7 +71,7 @@ PHASES: dict[str, Callable[[Settings], None]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a phase; the exit status says whether the build continues."""
+    """Run a phase and return the exit status, which ends the build unless it is 0."""
     parser = argparse.ArgumentParser(prog="python3 -m image_builder.build_program", description=__doc__)
     parser.add_argument("phase", choices=PHASES)
     phase = parser.parse_args(arguments).phase
@@ -85,12 +86,12 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _pull_denied(error: CommandError) -> bool:
-    """Whether a base image in Amazon ECR is denied, whose grant may be seconds old."""
+    """Whether Amazon ECR denies a base image, the grant for which may be seconds old."""
     return _BASE_IMAGE_DENIED.search(error.output) is not None
 
 
 def _build_start() -> float:
-    """When CodeBuild started the build, in seconds; its variable counts milliseconds."""
+    """When CodeBuild started the build, in seconds since the epoch; its variable is in milliseconds."""
     started = os.environ.get("CODEBUILD_START_TIME")
     return int(started) / 1000 if started else time.time()
 

@@ -4,10 +4,10 @@ from .parameters import Parameters
 
 
 def build_command(parameters: Parameters, *more: str) -> list[str]:
-    """The command that builds the image from the directory it runs in.
+    """The command that builds the image from the current directory.
 
-    One plain manifest without attestations, in Docker's media types: AgentCore Runtime has been reported to
-    refuse an OCI index.
+    It makes one plain manifest without attestations, in Docker's media types: users report that AgentCore
+    Runtime rejects an OCI index.
     """
     return [
         "docker",

@@ -1,8 +1,9 @@
-"""Reads which architecture the program is for that the image starts.
+"""Finds out for which architecture the image's entrypoint is.
 
-BuildKit writes the platform it was asked for into the configuration of every image, whatever its base image
-holds; an amd64 base image only shows when a RUN step starts one of its programs. So the header of the image's
-own program is read, through the interpreters of scripts. No program of the image is run.
+BuildKit writes the requested platform into the configuration of every image, whatever its base image
+contains; an amd64 base image shows only when a RUN step starts one of its programs. This module reads the
+header of the program that the image starts, following the interpreters of scripts. It runs no program of
+the image.
 https://docs.docker.com/build/building/multi-platform/
 https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html
 """
@@ -30,26 +31,26 @@ class WrongArchitectureError(BuildError):
 
 @dataclass(frozen=True)
 class Program:
-    """A program in the image and the machine it is for."""
+    """A program in the image, and the machine that it is for."""
 
     path: str
     machine: str
 
 
 def check(image: str) -> None:
-    """Fail when the image starts a program for another architecture.
+    """Fail if the image starts a program for another architecture.
 
-    What cannot be told, such as a program that is mounted later, is a notice.
+    A program that cannot be found, for example because it is mounted later, only causes a notice.
 
     :raises WrongArchitectureError: names the program.
     """
     try:
         program = _find(image)
     except (CommandError, KeyError, ValueError) as error:
-        print(f"notice: the program that the image starts could not be read: {error}")
+        print(f"notice: could not read the program that the image starts: {error}")
         return
     if program is None:
-        print("notice: which program the image starts, and for which architecture, is only known at run time")
+        print("notice: the program that the image starts, and its architecture, are known only at run time")
     elif program.machine != "arm64":
         raise WrongArchitectureError(
             f"{program.path}, which the image starts, is for {program.machine}, not for arm64"

@@ -1,4 +1,4 @@
-"""The image between its build and its push: checked in the engine's store, then pushed."""
+"""The built image: checked in the engine's store, then pushed."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ import tarfile
 
 from . import entrypoint
 from .engine import has_containerd_store
-from .process import BuildError, CommandError, output, retry_denied, stream, succeeds
+from .process import BuildError, CommandError, output, stream, succeeds
+from .retry import retry_denied
 from .settings import Settings
 
 SIZE_LIMIT = 2 * 1024**3
 
 
 class ImageRejectedError(BuildError):
-    """AgentCore Runtime would refuse the image."""
+    """AgentCore Runtime would reject the image."""
 
 
 def check(settings: Settings) -> None:
-    """Refuse what AgentCore Runtime cannot run, before it gets its tag in the repository.
+    """Reject an image that AgentCore Runtime cannot run, before it gets its tag in the repository.
 
-    The compressed size is what counts. Docker's own figure may include what is unpacked, so a larger one is
-    only a reason to measure. The classic store holds no compressed layers, so there a larger image is left to
-    the check in the repository.
+    The limit applies to the compressed size. Docker's figure may include the unpacked layers, so a figure
+    above the limit only means that the size has to be measured. The classic store keeps no compressed
+    layers; there, the check after the push decides.
     https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/bedrock-agentcore-limits.html
 
     :raises ImageRejectedError: says what to change.
@@ -38,7 +39,7 @@ def check(settings: Settings) -> None:
 
 
 def _check_compressed_size(image: str) -> None:
-    """Measure the compressed layers in the archive that ``docker image save`` writes, up to the limit."""
+    """Measure the compressed layers that ``docker image save`` writes, up to the limit."""
     size = 0
     command = ["docker", "image", "save", image]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
@@ -48,21 +49,21 @@ def _check_compressed_size(image: str) -> None:
                     size += entry.size if entry.name.startswith("blobs/") else 0
                     if size > SIZE_LIMIT:
                         raise ImageRejectedError(
-                            f"the image has more than {SIZE_LIMIT / 1024**3:.0f} GB compressed, AgentCore"
-                            " Runtime's limit: use a smaller base image or a multi-stage build, and check"
-                            " .dockerignore"
+                            f"the compressed size of the image exceeds {SIZE_LIMIT / 1024**3:.0f} GB, the"
+                            " limit of AgentCore Runtime: use a smaller base image or a multi-stage build,"
+                            " and exclude large files in .dockerignore"
                         )
         except tarfile.TarError as error:
             print(f"notice: the size of the image could not be measured: {error}")
         finally:
             process.kill()
-    print(f"the image has {size / 1024**3:.2f} GB compressed")
+    print(f"the compressed size of the image is {size / 1024**3:.2f} GB")
 
 
 def push(settings: Settings) -> None:
-    """Push the image, unless another build of the same source has pushed it to a repository that both use.
+    """Push the image, unless another build of the same source has pushed it to a shared repository.
 
-    Where tags are mutable, a second push would take the tag from an image that a Runtime uses already.
+    If tags are mutable, a second push would take the tag from an image that a Runtime already uses.
     """
     try:
         if not _is_pushed(settings):
@@ -71,7 +72,7 @@ def push(settings: Settings) -> None:
     except CommandError:
         if not _is_pushed(settings):
             raise
-    print("notice: another build has pushed the image of the same source")
+    print("notice: another build of the same source has pushed the image")
 
 
 def _push_once(settings: Settings) -> None:

@@ -1,19 +1,20 @@
-"""Logins of docker: to the image's own registry, to those of the app's credentials, to Amazon ECR Public."""
+"""Logs in to the image's own registry, to those of the registry credentials, and to Amazon ECR Public."""
 
 from __future__ import annotations
 
 import os
 
-from .process import BuildError, CommandError, output, retry_denied
+from .process import BuildError, CommandError, output
+from .retry import retry_denied
 from .settings import Settings
 
 ECR_PUBLIC, ECR_PUBLIC_REGION = "public.ecr.aws", "us-east-1"
 
 
 def log_in(settings: Settings) -> None:
-    """Log in to every registry; only that to ECR Public may fail, as its images can be pulled anonymously.
+    """Log in to every registry; a failure for ECR Public is ignored, since it allows anonymous pulls.
 
-    :raises CommandError: when AWS or a registry refuses the login.
+    :raises CommandError: when AWS or a registry rejects the login.
     """
     _to_ecr(settings, settings.region, settings.registry_host)
     for registry in settings.registries:
@@ -23,13 +24,13 @@ def log_in(settings: Settings) -> None:
             username = os.environ.get(registry.username_variable)
             password = os.environ.get(registry.password_variable)
             if username is None or password is None:
-                raise BuildError(f"the build has no credentials of {registry.server}")
+                raise BuildError(f"the build has no credentials for {registry.server}")
             _docker_login(registry.server, username, password)
     if settings.has_ecr_public:
         try:
             _docker_login(ECR_PUBLIC, "AWS", _password("ecr-public", ECR_PUBLIC_REGION))
         except CommandError as error:
-            print(f"notice: no login to ECR Public, its images are pulled anonymously: {error}")
+            print(f"notice: could not log in to ECR Public, pulling its images anonymously: {error}")
 
 
 def _to_ecr(settings: Settings, region: str, host: str) -> None:

@@ -1,4 +1,4 @@
-"""The parameters of a build, a small JSON document beside its source."""
+"""The parameters of a build, a small JSON document in the assets bucket."""
 
 import json
 import re
@@ -15,7 +15,7 @@ _SECRET_ID = re.compile(r"[A-Za-z0-9_./-]+")
 
 @dataclass(frozen=True)
 class Parameters:
-    """The options of ``docker build``, and what the source archive cannot hold: links, empty directories."""
+    """The options of ``docker build``, and what a ZIP archive lacks: symbolic links and empty directories."""
 
     file: str = "Dockerfile"
     target: str | None = None
@@ -29,7 +29,7 @@ class Parameters:
 def parse(document: str) -> Parameters:
     """The validated parameters.
 
-    :raises validation.InvalidValueError: names the key, its value and what it should be.
+    :raises validation.InvalidValueError: quotes the key and says what is expected.
     """
     try:
         values = validation.mapping(json.loads(document), "parameters")

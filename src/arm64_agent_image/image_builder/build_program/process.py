@@ -1,4 +1,4 @@
-"""Running docker and the AWS CLI by argument vectors; nothing goes through a shell."""
+"""Runs docker and the AWS CLI with argument vectors, never through a shell."""
 
 from __future__ import annotations
 
@@ -8,29 +8,22 @@ import re
 import signal
 import subprocess
 import threading
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
-
-from ..timeouts import PROPAGATION
-
-R = TypeVar("R")
 
 _DENIED = re.compile(
     r"access.?denied|not authorized|forbidden|unauthorized|\b40[13]\b|denied: ", re.IGNORECASE
 )
 _KEPT_LINES = 200
-PAUSE = 10
 
 
 class BuildError(Exception):
-    """The build cannot go on; the text says why."""
+    """The build cannot continue; the message says why."""
 
 
 class CommandError(BuildError):
-    """A command failed; its last lines are kept."""
+    """A command failed; the end of its output is kept."""
 
     def __init__(self, message: str, output: str = "") -> None:
         super().__init__(message)
@@ -38,12 +31,12 @@ class CommandError(BuildError):
 
     @property
     def is_denied(self) -> bool:
-        """Whether AWS refused access, which a role made seconds ago can outlast."""
+        """Whether access was denied, which may change while IAM propagates a new role."""
         return _DENIED.search(self.output) is not None
 
 
 def stream(argv: Sequence[str], cwd: Path | None = None, timeout: float | None = None) -> None:
-    """Run a command whose output goes line by line to the log.
+    """Run a command and print its output line by line.
 
     :raises CommandError: when it fails or does not end in time.
     """
@@ -71,7 +64,7 @@ def stream(argv: Sequence[str], cwd: Path | None = None, timeout: float | None =
 
 
 def output(argv: Sequence[str], stdin: str | None = None, timeout: float = 60) -> str:
-    """What a short command prints.
+    """Run a short command and return its output.
 
     :raises CommandError: when it fails or does not end in time.
     """
@@ -98,24 +91,8 @@ def succeeds(argv: Sequence[str], timeout: float = 60) -> bool:
     return True
 
 
-def retry_denied(
-    operation: Callable[[], R],
-    requested_at: float,
-    is_denied: Callable[[CommandError], bool] = lambda error: error.is_denied,
-) -> R:
-    """The operation's result, tried again while IAM may still be propagating new permissions."""
-    while True:
-        try:
-            return operation()
-        except CommandError as error:
-            if not is_denied(error) or time.time() + PAUSE > requested_at + PROPAGATION:
-                raise
-            print(f"access is denied, trying again in {PAUSE} s: {error}")
-            time.sleep(PAUSE)
-
-
 def name_of(argv: Sequence[str]) -> str:
-    """The command without its arguments, of which some are long."""
+    """The command without its arguments, some of which are long."""
     return " ".join(word for word in argv[:3] if not word.startswith("-"))
 
 

@@ -1,4 +1,4 @@
-"""The settings of a build, in the environment of AWS CodeBuild."""
+"""The settings of a build, which AWS CodeBuild passes in the environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WORK_FOLDER = Path(tempfile.gettempdir()) / "arm64-agent-image"
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry that the build logs in to: of Amazon ECR by region, else with two environment variables."""
+    """A registry to log in to: Amazon ECR in a region, or another one with credentials from two variables."""
 
     server: str
     region: str | None = None
@@ -42,7 +42,7 @@ class Settings:
 
     @property
     def image_uri(self) -> str:
-        """Where the image is pushed to."""
+        """The image with its repository and tag."""
         return f"{self.repository_uri}:{self.image_tag}"
 
     @property
@@ -52,26 +52,26 @@ class Settings:
 
     @property
     def context(self) -> Path:
-        """The build context, which holds nothing but the user's files."""
+        """The build context, which contains only the user's files."""
         return self.folder / "context"
 
     @property
     def has_ecr_public(self) -> bool:
-        """Whether the build's role can log in to Amazon ECR Public, which only the partition aws has."""
+        """Whether the build can log in to Amazon ECR Public, which exists only in the partition aws."""
         return self.partition == "aws"
 
 
 def read(environment: Mapping[str, str]) -> Settings:
     """The settings in CodeBuild's environment.
 
-    :raises BuildError: when someone started the project by hand.
+    :raises BuildError: if somebody has started the project by hand.
     """
     try:
         return _read(environment)
     except (KeyError, ValueError, IndexError) as error:
         raise BuildError(
-            f"the environment of the build lacks {error}: deploy the stack, which starts this project with"
-            " all that it needs"
+            f"the environment of the build lacks {error}: deploy the stack instead of starting this project"
+            " by hand"
         ) from error
 
 

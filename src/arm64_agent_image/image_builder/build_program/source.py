@@ -1,4 +1,4 @@
-"""The build context, fetched from Amazon S3 and laid out as it was where the app was synthesized."""
+"""Fetches the build context from Amazon S3 and restores it as it was at synthesis."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pathlib import Path
 
 from . import parameters
 from .parameters import Parameters
-from .process import BuildError, output, retry_denied
+from .process import BuildError, output
+from .retry import retry_denied
 from .settings import Settings
 
 _FETCH_SECONDS = 900
 
 
 def prepare(settings: Settings) -> Parameters:
-    """Fetch parameters and source, and lay out the build context."""
+    """Fetch the parameters and the source, and make the build context."""
     shutil.rmtree(settings.folder, ignore_errors=True)
     settings.context.mkdir(parents=True)
     archive = settings.folder / "source.zip"
@@ -31,18 +32,18 @@ def prepare(settings: Settings) -> Parameters:
 
 
 def read_parameters(settings: Settings) -> Parameters:
-    """The parameters that an earlier phase has fetched."""
+    """The parameters, which an earlier phase has fetched."""
     return parameters.parse(_parameters_file(settings).read_text(encoding="utf-8"))
 
 
 def unpack(archive: Path, target: Path) -> None:
-    """Unpack with modes and times; ``ZipFile.extract`` would drop both."""
+    """Unpack the archive with file modes and times, which ``ZipFile.extract`` drops."""
     with zipfile.ZipFile(archive) as opened:
         for entry in opened.infolist():
             path = Path(os.path.normpath(target / entry.filename))
             if path == target or not path.is_relative_to(target):
                 raise BuildError(
-                    f"the source archive holds a path outside of the directory: {entry.filename}"
+                    f"the source archive contains a path outside of the directory: {entry.filename}"
                 )
             if entry.is_dir():
                 path.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,7 @@ def unpack(archive: Path, target: Path) -> None:
 
 
 def restore(wanted: Parameters, target: Path) -> None:
-    """Make the empty directories and symbolic links, which the archive cannot hold."""
+    """Make the empty directories and symbolic links, which the archive lacks."""
     for directory in wanted.empty_directories:
         (target / directory).mkdir(parents=True, exist_ok=True)
     for path, destination in wanted.symbolic_links.items():

@@ -58,7 +58,7 @@ export class ImageProvider extends Construct {
       description: 'Answers CloudFormation about agent images, and follows their builds',
       runtime: lambda.Runtime.PYTHON_3_14,
       code: lambda.Code.fromAsset(CODE.path, CODE),
-      handler: 'image_builder.handler.handler',
+      handler: 'image_builder.function.handler.handler',
       role: serviceRole(this, 'Role', 'lambda.amazonaws.com', 'Answers CloudFormation about agent images', this.policy),
       environment: { STATE_MACHINE_ARN: machineArn },
       timeout: TIMEOUTS.function,

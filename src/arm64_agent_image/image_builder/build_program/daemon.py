@@ -1,0 +1,96 @@
+"""The ``dockerd`` of the build machine: found, stopped, started with other options."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PID_FILE = Path("/var/run/docker.pid")
+CONFIG_FILE = Path("/etc/docker/daemon.json")
+LOG_FILE = Path("/var/log/arm64-agent-image-dockerd.log")
+STOP_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A running ``dockerd``: its process, command line and environment."""
+
+    pid: int
+    argv: Sequence[str]
+    environment: Mapping[str, str]
+
+    @classmethod
+    def running(cls) -> Daemon | None:
+        """The daemon behind the default socket, if this machine runs one."""
+        try:
+            pid = int(PID_FILE.read_text())
+            process = Path(f"/proc/{pid}")
+            argv = process.joinpath("cmdline").read_bytes().decode().split("\0")[:-1]
+            variables = process.joinpath("environ").read_bytes().decode(errors="surrogateescape").split("\0")
+        except (OSError, ValueError):
+            return None
+        environment = dict(variable.split("=", 1) for variable in variables if "=" in variable)
+        return cls(pid, argv, environment) if argv and Path(argv[0]).name == "dockerd" else None
+
+
+def stop(pid: int) -> None:
+    """End the daemon and wait until it has ended."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    give_up = time.monotonic() + STOP_SECONDS
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < give_up:
+        if _is_zombie(pid):
+            return
+        time.sleep(0.1)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether the process has ended and waits for its parent to collect its status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def start(daemon: Daemon, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start the daemon with another command line, in a session of its own."""
+    with LOG_FILE.open("ab") as log:
+        return subprocess.Popen(
+            list(argv),
+            env=dict(daemon.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def with_containerd_store(argv: Sequence[str]) -> list[str]:
+    """The command line with the containerd image store instead of the classic store's driver."""
+    kept, config = _without_options(argv)
+    settings = json.loads(config.read_text() or "{}") if config.exists() else {}
+    settings["features"] = {**settings.get("features", {}), "containerd-snapshotter": True}
+    settings.pop("storage-driver", None)
+    file = LOG_FILE.with_suffix(".json")
+    file.write_text(json.dumps(settings))
+    return [*kept, f"--config-file={file}"]
+
+
+def _without_options(argv: Sequence[str]) -> tuple[list[str], Path]:
+    """The command line without the replaced options, and the configuration file that it names."""
+    kept, config, words = [], CONFIG_FILE, iter(argv)
+    for word in words:
+        name, _, value = word.partition("=")
+        if name in ("--storage-driver", "-s", "--config-file"):
+            value = value or next(words, "")
+            config = Path(value) if name == "--config-file" else config
+        else:
+            kept.append(word)
+    return kept, config

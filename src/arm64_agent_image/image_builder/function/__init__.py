@@ -1,0 +1,1 @@
+"""What runs in AWS Lambda: the custom resource's provider, and the steps that wait for a build."""

@@ -1,0 +1,1 @@
+"""What people read when a deployment fails: causes, hints, log lines, and what to do."""
