@@ -38,7 +38,13 @@ def choices(
     path = os.pathsep.join([str(ROOT), str(ROOT / "build" / "bindings" / "python" / "src")])
     process = subprocess.run(
         [
-            *(sys.executable, "-m", "test.choices", str(directory), json.dumps(contexts or [NOTHING])),
+            *(
+                sys.executable,
+                "-m",
+                "test.print_build_choice",
+                str(directory),
+                json.dumps(contexts or [NOTHING]),
+            ),
             *(["--stage"] if stage else []),
         ],
         cwd=ROOT,

@@ -20,7 +20,7 @@ from test.synth import (
     synthesize,
     synthesize_image,
 )
-from tools.stack_order import dependencies
+from tools.creation_order import dependencies
 
 
 def only(tmp_path: Path, agent: Path, **props: object) -> Template:

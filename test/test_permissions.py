@@ -9,7 +9,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import assertions
 
-from test.linted_app import build_app
+from test.app_with_every_option import build_app
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "security.md").read_text()

@@ -14,7 +14,7 @@ from cdklabs.deploy_time_build import ContainerImageBuild
 
 from arm64_agent_image import ImageBuild
 from test.synth import IMAGE, ROLE, RUNTIME, Template, canonical, new_app, new_image, new_runtime, synthesize
-from tools.stack_order import dependencies
+from tools.creation_order import dependencies
 
 CREATION_SECONDS = {
     "AWS::IAM::Role": 17,

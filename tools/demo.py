@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tools.creation_order import creation_order
 from tools.hosts import environment
-from tools.stack_order import creation_order
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples/python-app"

@@ -14,7 +14,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_bedrockagentcore as agentcore
 
 from arm64_agent_image import Arm64AgentRuntimeArtifact, ImageBuild
-from test.rehearsal.cdk import Outcome
+from test.rehearsal.cdk_cli import Outcome
 
 from .target import Target
 

@@ -8,12 +8,12 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from test import ledger
-from test.rehearsal.conftest import stage
+from test.rehearsal.conftest import environment
 
 from .app import App
 from .target import VARIABLE, Target, emulated, real
 
-__all__ = ["stage"]
+__all__ = ["environment"]
 OUTCOMES = pytest.StashKey[dict[str, bool]]()
 
 
@@ -25,7 +25,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
         with real(wanted) as account:
             yield account
     else:
-        yield emulated(request.getfixturevalue("stage"))
+        yield emulated(request.getfixturevalue("environment"))
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,9 @@ from typing import Any
 
 import boto3
 
-from test.rehearsal import cdk
-from test.rehearsal.account import ACCOUNT as EMULATED_ACCOUNT
-from test.rehearsal.stage import AMD64_BASE, PROJECT, PYTHON_BASE, Rehearsal
+from test.rehearsal import cdk_cli
+from test.rehearsal.emulated_aws import ACCOUNT as EMULATED_ACCOUNT
+from test.rehearsal.environment import AMD64_BASE, PROJECT, PYTHON_BASE, Environment
 
 VARIABLE = "ACCEPTANCE_ACCOUNT"
 PUBLIC_PYTHON_BASE = "public.ecr.aws/docker/library/python:3.13-slim"
@@ -45,10 +45,10 @@ class Target:
         """A boto3 client of whoever deploys."""
         return self.session.client(service)
 
-    def cdk(self, *arguments: str) -> cdk.Outcome:
+    def cdk(self, *arguments: str) -> cdk_cli.Outcome:
         """Run one command of the CDK CLI to its end."""
-        command = [str(cdk.program(PROJECT / "node_modules")), "--no-notices", "--no-color", *arguments]
-        return cdk.run(["node", *command], self.environment, self.folder, DEPLOY_SECONDS)
+        command = [str(cdk_cli.program(PROJECT / "node_modules")), "--no-notices", "--no-color", *arguments]
+        return cdk_cli.run(["node", *command], self.environment, self.folder, DEPLOY_SECONDS)
 
     @property
     def lacks_docker(self) -> str | None:
@@ -59,16 +59,16 @@ class Target:
         )
 
 
-def emulated(stage: Rehearsal) -> Target:
+def emulated(environment: Environment) -> Target:
     """The rehearsal's account."""
-    region = stage.account.place.region
+    region = environment.aws.region.name
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=region)
     return Target(
         account=EMULATED_ACCOUNT,
         region=region,
-        session=_Endpoint(session, stage.account.endpoint),
-        environment=stage.cdk.environment(),
-        folder=stage.folder,
+        session=_Endpoint(session, environment.aws.endpoint),
+        environment=environment.cdk.environment(),
+        folder=environment.folder,
         run="Rehearsal",
         python_base=PYTHON_BASE,
         amd64_base=AMD64_BASE,

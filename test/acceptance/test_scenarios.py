@@ -14,7 +14,7 @@ from aws_cdk import aws_ssm as ssm
 from arm64_agent_image import Arm64AgentRuntimeArtifact, ImageBuild
 
 from .app import App, Fill
-from .readback import config_of, leftovers, manifest_of
+from .queries import config_of, leftovers, manifest_of
 
 scenario = pytest.mark.scenario
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"

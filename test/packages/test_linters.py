@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from test.linted_app import CANARY
+from test.app_with_every_option import CANARY
 
 ROOT = Path(__file__).parents[2]
 CHECKOV = ROOT / "build" / "checkov" / "bin" / "checkov"
@@ -18,11 +18,11 @@ REGIONS = ["us-east-1", "eu-west-1"]
 
 @pytest.fixture(scope="module")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `linted_app` synthesizes, with cdk-nag's report; the canary makes the synthesis fail."""
+    """The app with every option, with the report of cdk-nag; the canary makes the synthesis fail."""
     outdir = tmp_path_factory.mktemp("linted") / "cdk.out"
     path = os.pathsep.join([str(ROOT), str(ROOT / "build" / "bindings" / "python" / "src")])
     subprocess.run(
-        [sys.executable, "-m", "test.linted_app", str(outdir)],
+        [sys.executable, "-m", "test.app_with_every_option", str(outdir)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,

@@ -7,10 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from . import agent, engine, reading
+from . import agent_container, engine, queries
+from .environment import PROJECT, PYTHON_BASE, Environment, rehearsal
 from .processes import RehearsalError
 from .progress import say
-from .stage import PROJECT, PYTHON_BASE, Rehearsal, rehearsal
 from .timeline import Timeline
 
 EXAMPLE = PROJECT / "examples/python-app"
@@ -29,9 +29,9 @@ def main() -> int:
         print(f"not rehearsed: {sentence}")
         return 0
     try:
-        with rehearsal() as stage:
+        with rehearsal() as environment:
             for mode in arguments.mode or MODES:
-                deploy(stage, arguments.app, arguments.python, mode)
+                deploy(environment, arguments.app, arguments.python, mode)
     except RehearsalError as error:
         print(f"the rehearsal failed: {error}", file=sys.stderr)
         return 1
@@ -57,17 +57,17 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def deploy(stage: Rehearsal, app: Path, python: str, mode: str) -> None:
+def deploy(environment: Environment, app: Path, python: str, mode: str) -> None:
     """Deploy in one mode with the timeline on the terminal, then invoke what was deployed."""
     say(f"\n  cdk deploy, {MODES[mode]}")
     bindings = [str(PROJECT / "build/bindings/python/src"), os.environ.get("PYTHONPATH", "")]
-    with Timeline(stage.account).shown():
-        outcome = stage.cdk.run(
+    with Timeline(environment.aws).shown():
+        outcome = environment.cdk.run(
             "deploy",
             "--all",
             "--require-approval=never",
             f"--app={python} app.py",
-            f"--output={stage.folder / mode}",
+            f"--output={environment.folder / mode}",
             f"--context=arm64-agent-image:build={mode}",
             f"--context=base-image={PYTHON_BASE}",
             cwd=app,
@@ -76,20 +76,20 @@ def deploy(stage: Rehearsal, app: Path, python: str, mode: str) -> None:
     if not outcome.succeeded:
         raise RehearsalError(f"cdk deploy ended with {outcome.exit_status}:\n{outcome.output[-4000:]}")
     say(f"  cdk deploy took {outcome.seconds:.1f} s")
-    for name, runtime in reading.runtimes(stage.account).items():
+    for name, runtime in queries.runtimes(environment.aws).items():
         uri = runtime["uri"]
         print(f"\n  runtime       {name}, version {runtime['version']}")
         print(f"  image         {uri}")
-        print(f"  architecture  {reading.platform(stage.account, uri)}, read back from the registry")
-        talk(stage, uri)
+        print(f"  architecture  {queries.platform(environment.aws, uri)}, read back from the registry")
+        talk(environment, uri)
 
 
-def talk(stage: Rehearsal, uri: str) -> None:
+def talk(environment: Environment, uri: str) -> None:
     """Ask the agent something, or say why that is not possible here."""
     try:
-        with agent.running(stage.engine, stage.account, uri) as address:
+        with agent_container.running(environment.engine, environment.aws, uri) as address:
             print(f"  asked         POST /invocations {QUESTION.decode()}")
-            print(f"  answered      {agent.invoke(address, QUESTION).strip()}", flush=True)
+            print(f"  answered      {agent_container.invoke(address, QUESTION).strip()}", flush=True)
     except RehearsalError as error:
         print(f"  not asked: this engine does not run the arm64 container ({error})")
 

@@ -11,8 +11,8 @@ from constructs import Construct
 
 from arm64_agent_image import Arm64AgentRuntimeArtifact, ImageBuild
 
-from .account import ACCOUNT, HOME, Place
-from .stage import BUSYBOX_BASE
+from .emulated_aws import ACCOUNT, DEFAULT_REGION, Region
+from .environment import BUSYBOX_BASE
 
 Fill = Callable[[cdk.Stack], None]
 DOCKERFILE = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY version.txt /\n"
@@ -26,11 +26,13 @@ def source(folder: Path, version: str, dockerfile: str = DOCKERFILE) -> Path:
     return folder
 
 
-def synthesize(output: Path, mode: str = "codebuild", place: Place = HOME, /, **stacks: Fill) -> Path:
+def synthesize(
+    output: Path, mode: str = "codebuild", region: Region = DEFAULT_REGION, /, **stacks: Fill
+) -> Path:
     """Write the assembly of an app with these stacks, as on a host whose builds are of this mode."""
     app = cdk.App(outdir=str(output), analytics_reporting=False, context={"arm64-agent-image:build": mode})
     for name, fill in stacks.items():
-        fill(cdk.Stack(app, name, env=cdk.Environment(account=ACCOUNT, region=place.region)))
+        fill(cdk.Stack(app, name, env=cdk.Environment(account=ACCOUNT, region=region.name)))
     app.synth()
     return output
 

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from .shared import shared
+from .reference_counting import reference_counted
 
 MOUNT = Path("/proc/sys/fs/binfmt_misc")
 NAME = "qemu-aarch64"
@@ -62,7 +62,10 @@ def registered(qemu: Path, state: Path) -> Iterator[None]:
             (MOUNT / "register").write_text(f":{NAME}:M::{magic}:{mask}:{qemu}:PF")
         return True
 
-    with shared("binfmt_misc", state, _mount, _unmount), shared(NAME, state, register, _unregister):
+    with (
+        reference_counted("binfmt_misc", state, _mount, _unmount),
+        reference_counted(NAME, state, register, _unregister),
+    ):
         yield
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from . import engine
-from .stage import Rehearsal, rehearsal
+from .environment import Environment, rehearsal
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Rehearsal]:
+def environment() -> Iterator[Environment]:
     """The emulated account with its registry and tools; skipped, with the reason, where it cannot run."""
     sentence = engine.missing()
     if sentence:
@@ -23,5 +23,5 @@ def stage() -> Iterator[Rehearsal]:
 @pytest.fixture(autouse=True)
 def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    if "stage" in request.fixturenames:
-        request.getfixturevalue("stage").account.clear_faults()
+    if "environment" in request.fixturenames:
+        request.getfixturevalue("environment").aws.clear_faults()

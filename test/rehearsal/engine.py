@@ -17,7 +17,7 @@ from pathlib import Path
 from . import binfmt, debian
 from .processes import RehearsalError, spawn, stop, wait_until
 from .progress import say, step
-from .shared import shared
+from .reference_counting import reference_counted
 
 ENGINE_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "containerd")
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -166,9 +166,12 @@ def _private_engine() -> Iterator[Engine]:
     if sentence:
         raise RehearsalError(sentence)
     own = debian.codename()
-    packages = [f"{name}/{debian.SUITE}" for name in ENGINE_PACKAGES] + [f"runc/{own}", f"libseccomp2/{own}"]
+    packages = [f"{name}/{debian.SUITE}" for name in ENGINE_PACKAGES] + [
+        f"runc/{own}",
+        f"libseccomp2/{own}",
+    ]
     root = debian.unpacked("docker", packages)
-    with shared("docker0", debian.cache_folder(), lambda: not BRIDGE.exists(), _delete_bridge):
+    with reference_counted("docker0", debian.cache_folder(), lambda: not BRIDGE.exists(), _delete_bridge):
         folder = Path(tempfile.mkdtemp(prefix="arm64-engine-"))
         try:
             with _started(root, folder) as private:

@@ -9,12 +9,12 @@ import pytest
 from aws_cdk import aws_s3 as s3
 from aws_cdk.app_staging_synthesizer_alpha import AppStagingSynthesizer
 
-from . import apps, reading
-from .account import ACCOUNT
-from .stage import Rehearsal
+from . import apps, queries
+from .emulated_aws import ACCOUNT
+from .environment import Environment
 
 
-def synthesized(stage: Rehearsal, folder: Path, mode: str, version: str) -> Path:
+def synthesized(environment: Environment, folder: Path, mode: str, version: str) -> Path:
     """The assembly of the agent's stack and its staging stack."""
     app = cdk.App(
         outdir=str(folder / f"{mode}-{version}"),
@@ -26,23 +26,23 @@ def synthesized(stage: Rehearsal, folder: Path, mode: str, version: str) -> Path
             auto_delete_staging_assets=False,
         ),
     )
-    env = cdk.Environment(account=ACCOUNT, region=stage.account.place.region)
+    env = cdk.Environment(account=ACCOUNT, region=environment.aws.region.name)
     apps.agent(apps.source(folder / "agent", version))(cdk.Stack(app, f"Staged{mode.capitalize()}", env=env))
     return Path(app.synth().directory)
 
 
 @pytest.mark.parametrize("mode", ["local", "codebuild"])
 def test_an_app_with_a_staging_stack_deploys_and_updates_its_agent(
-    stage: Rehearsal, tmp_path: Path, mode: str
+    environment: Environment, tmp_path: Path, mode: str
 ) -> None:
-    began, uris = stage.account.now(), []
+    began, uris = environment.aws.now(), []
     for version in ("1", "2"):
-        outcome = stage.cdk.deploy(synthesized(stage, tmp_path, mode, version))
+        outcome = environment.cdk.deploy(synthesized(environment, tmp_path, mode, version))
         assert outcome.succeeded, outcome.output
-        uris.append(reading.runtimes(stage.account)[f"Staged{mode.capitalize()}_Agent"]["uri"])
-        assert reading.platform(stage.account, uris[-1]) == "linux/arm64"
+        uris.append(queries.runtimes(environment.aws)[f"Staged{mode.capitalize()}_Agent"]["uri"])
+        assert queries.platform(environment.aws, uris[-1]) == "linux/arm64"
     assert uris[0] != uris[1]
-    assert len(stage.account.builds(began)) == (2 if mode == "codebuild" else 0)
-    assert stage.cdk.destroy(tmp_path / f"{mode}-2").succeeded
-    for name in reading.repositories(stage.account):
-        stage.account.client("ecr").delete_repository(repositoryName=name, force=True)
+    assert len(environment.aws.builds(began)) == (2 if mode == "codebuild" else 0)
+    assert environment.cdk.destroy(tmp_path / f"{mode}-2").succeeded
+    for name in queries.repositories(environment.aws):
+        environment.aws.client("ecr").delete_repository(repositoryName=name, force=True)

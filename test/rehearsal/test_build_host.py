@@ -16,10 +16,10 @@ import botocore.exceptions
 import pytest
 
 from . import engine
-from .account import ACCOUNT, Account
 from .aws.build_host import SharedHost
 from .aws.namespace import CGROUPS, PREFIX
-from .stage import BUSYBOX_BASE, Rehearsal
+from .emulated_aws import ACCOUNT, EmulatedAws
+from .environment import BUSYBOX_BASE, Environment
 from .test_containment import family, processes
 
 BUCKET, REPOSITORY, REGISTRY = "host-sources", "host/images", BUSYBOX_BASE.partition("/")[0]
@@ -64,7 +64,7 @@ DOCKERFILE = "ARG BASE\nFROM ${BASE}\nRUN echo machine=$(uname -m)\n"
 class Project:
     """A project of the emulated account whose source and commands the tests choose."""
 
-    account: Account
+    aws: EmulatedAws
     name: str
 
     def start(self, *commands: str, files: Mapping[str, str] | None = None, **overrides: Any) -> str:
@@ -76,16 +76,14 @@ class Project:
             for path, content in contents.items():
                 target.writestr(path, content)
         key = f"{time.time()}.zip"
-        self.account.client("s3").put_object(Bucket=BUCKET, Key=key, Body=archive.getvalue())
+        self.aws.client("s3").put_object(Bucket=BUCKET, Key=key, Body=archive.getvalue())
         source = {"sourceTypeOverride": "S3", "sourceLocationOverride": f"{BUCKET}/{key}"}
-        answer = self.account.client("codebuild").start_build(
-            projectName=self.name, **{**source, **overrides}
-        )
+        answer = self.aws.client("codebuild").start_build(projectName=self.name, **{**source, **overrides})
         return str(answer["build"]["id"])
 
     def build(self, identifier: str) -> dict[str, Any]:
         """The record of a build."""
-        answer = self.account.client("codebuild").batch_get_builds(ids=[identifier])
+        answer = self.aws.client("codebuild").batch_get_builds(ids=[identifier])
         found: dict[str, Any] = answer["builds"][0]
         return found
 
@@ -99,7 +97,7 @@ class Project:
 
     def lines(self, identifier: str) -> list[str]:
         """What the commands of a build printed."""
-        lines = [e["line"] for e in self.account.journal("log") if e["id"] == identifier]
+        lines = [e["line"] for e in self.aws.journal("log") if e["id"] == identifier]
         return [line for line in lines if not line.startswith("[Container]")]
 
     def run(self, *commands: str, files: Mapping[str, str] | None = None) -> list[str]:
@@ -111,10 +109,10 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(stage: Rehearsal) -> Iterator[Project]:
+def project(environment: Environment) -> Iterator[Project]:
     """A project that finds its buildspec in its source, with a role, a bucket and a repository."""
-    account, name = stage.account, "host-under-test"
-    iam, codebuild, s3 = (account.client(each) for each in ("iam", "codebuild", "s3"))
+    aws, name = environment.aws, "host-under-test"
+    iam, codebuild, s3 = (aws.client(each) for each in ("iam", "codebuild", "s3"))
     trust = {
         "Effect": "Allow",
         "Action": "sts:AssumeRole",
@@ -122,7 +120,7 @@ def project(stage: Rehearsal) -> Iterator[Project]:
     }
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
     iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=json.dumps({"Statement": POLICY}))
-    account.client("ecr").create_repository(repositoryName=REPOSITORY)
+    aws.client("ecr").create_repository(repositoryName=REPOSITORY)
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key="source.zip", Body=b"content")
     codebuild.create_project(
@@ -132,9 +130,9 @@ def project(stage: Rehearsal) -> Iterator[Project]:
         environment={"type": "ARM_CONTAINER", "image": "i", "computeType": "BUILD_GENERAL1_SMALL"},
         serviceRole=role["Role"]["Arn"],
     )
-    yield Project(account, name)
+    yield Project(aws, name)
     codebuild.delete_project(name=name)
-    account.client("ecr").delete_repository(repositoryName=REPOSITORY, force=True)
+    aws.client("ecr").delete_repository(repositoryName=REPOSITORY, force=True)
     for item in s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
         s3.delete_object(Bucket=BUCKET, Key=item["Key"])
     s3.delete_bucket(Bucket=BUCKET)
@@ -143,9 +141,9 @@ def project(stage: Rehearsal) -> Iterator[Project]:
 
 
 @pytest.fixture
-def host(stage: Rehearsal, project: Project) -> Project:
+def host(environment: Environment, project: Project) -> Project:
     """The project, where every build has a host of its own."""
-    if not stage.engine.private:
+    if not environment.engine.private:
         pytest.skip("builds run on the Docker engine of this machine")
     return project
 
@@ -214,7 +212,7 @@ def test_engine_restarts_with_the_containerd_store_and_exports_a_layer_cache(hos
     )
     assert lines[0].startswith("restarted"), lines
     assert any("machine=aarch64" in line for line in lines)
-    images = host.account.client("ecr").list_images(repositoryName=REPOSITORY)["imageIds"]
+    images = host.aws.client("ecr").list_images(repositoryName=REPOSITORY)["imageIds"]
     assert {"1", "cache-1"} <= {image.get("imageTag") for image in images}
 
 
@@ -227,7 +225,7 @@ def test_engine_without_the_containerd_store_exports_no_layer_cache(host: Projec
 
 
 def test_engine_restart_fails_when_planned(host: Project) -> None:
-    host.account.plan_fault("EngineRestart", project=host.name)
+    host.aws.plan_fault("EngineRestart", project=host.name)
     lines = host.run(
         "python3 restart.py", "docker info --format '{{.Driver}}'", files={"restart.py": RESTART}
     )
@@ -261,7 +259,7 @@ def test_two_hosts_at_once_do_not_see_each_other(host: Project) -> None:
     assert abs((ends[0]["endTime"] - ends[1]["endTime"]).total_seconds()) < 4
 
 
-def test_a_host_leaves_nothing_on_this_machine(host: Project, stage: Rehearsal) -> None:
+def test_a_host_leaves_nothing_on_this_machine(host: Project, environment: Environment) -> None:
     before, running = machine(), daemons()
     build = "docker build . > /tmp/log 2>&1"
     host.run(
@@ -272,12 +270,12 @@ def test_a_host_leaves_nothing_on_this_machine(host: Project, stage: Rehearsal) 
     stopped = host.start("setsid sleep 300 & sleep 300")
     while host.build(stopped)["currentPhase"] != "BUILD":
         time.sleep(0.1)
-    host.account.client("codebuild").stop_build(id=stopped)
+    host.aws.client("codebuild").stop_build(id=stopped)
     assert host.ended(stopped)["buildStatus"] == "STOPPED"
     assert machine() == before
     assert daemons() == running
     assert not Path("/etc/mine").exists()
-    assert not list((stage.account.folder / "tmp").glob("rehearsal-*"))
+    assert not list((environment.aws.folder / "tmp").glob("rehearsal-*"))
 
 
 def test_s3_cp_downloads_and_says_what_the_cli_says(project: Project) -> None:
@@ -299,14 +297,14 @@ def test_s3_cp_downloads_and_says_what_the_cli_says(project: Project) -> None:
 def test_a_new_permission_is_not_known_at_once_when_planned(
     project: Project, action: str, command: str
 ) -> None:
-    project.account.plan_fault("AccessDenied", times=2, action=action)
+    project.aws.plan_fault("AccessDenied", times=2, action=action)
     attempt = f"({command}) > /dev/null 2>&1 && echo yes || echo no"
     assert project.run(attempt, attempt, attempt) == ["no", "no", "yes"]
 
 
 def test_push_of_some_references_is_refused_when_planned(project: Project) -> None:
     refusal = {"status": 403, "code": "DENIED", "message": "not writable"}
-    project.account.plan_fault("Push", times=9, repository=REPOSITORY, reference="cache-", **refusal)
+    project.aws.plan_fault("Push", times=9, repository=REPOSITORY, reference="cache-", **refusal)
     tag = f"{REGISTRY}/{REPOSITORY}"
     lines = project.run(
         LOGIN,
@@ -320,7 +318,7 @@ def test_push_of_some_references_is_refused_when_planned(project: Project) -> No
 
 
 def test_image_is_as_large_as_planned(project: Project) -> None:
-    project.account.plan_fault("ImageSize", project=project.name, bytes=3_000_000_000)
+    project.aws.plan_fault("ImageSize", project=project.name, bytes=3_000_000_000)
     lines = project.run(
         "docker build --quiet --tag=large . > /dev/null",
         "docker image inspect --format={{.Size}} large; docker rmi large",
@@ -330,8 +328,8 @@ def test_image_is_as_large_as_planned(project: Project) -> None:
 
 
 def test_builds_over_the_limit_wait_in_the_queue(project: Project) -> None:
-    codebuild = project.account.client("codebuild")
-    project.account.limit_builds(1)
+    codebuild = project.aws.client("codebuild")
+    project.aws.limit_builds(1)
     running = project.start("sleep 4")
     waiting = [project.start("true") for _ in range(5)]
     with pytest.raises(botocore.exceptions.ClientError) as refused:
@@ -350,12 +348,12 @@ def test_builds_over_the_limit_wait_in_the_queue(project: Project) -> None:
 
 
 def test_a_build_times_out_in_the_queue(project: Project) -> None:
-    project.account.limit_builds(0)
+    project.aws.limit_builds(0)
     with pytest.raises(botocore.exceptions.ClientError, match="more than 0 builds in queue"):
         project.start("true")
-    project.account.limit_builds(1)
+    project.aws.limit_builds(1)
     running = project.start("sleep 4")
-    project.account.plan_fault("QueuedTimeout", project=project.name, seconds=1)
+    project.aws.plan_fault("QueuedTimeout", project=project.name, seconds=1)
     record = project.ended(project.start("true"))
     assert record["buildStatus"] == "TIMED_OUT"
     assert [phase["phaseType"] for phase in record["phases"]][-2:] == ["QUEUED", "COMPLETED"]
@@ -400,7 +398,7 @@ def test_create_project_refuses(project: Project, change: dict[str, Any], messag
         **change,
     }
     with pytest.raises(botocore.exceptions.ClientError, match=message):
-        project.account.client("codebuild").create_project(**settings)
+        project.aws.client("codebuild").create_project(**settings)
 
 
 def test_a_missing_buildspec_fails_the_download(project: Project) -> None:
@@ -432,11 +430,11 @@ def test_docker_host_is_always_set_for_an_engine_that_was_there(
 def test_a_build_on_an_engine_that_was_there_has_docker_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REHEARSAL_LAUNCHERS", "/launchers")
     monkeypatch.setenv("DOCKER_HOST", "unix:///run/user/1000/docker.sock")
-    shared = SharedHost(print)
+    host = SharedHost(print)
     try:
-        assert shared.environment["DOCKER_HOST"] == "unix:///run/user/1000/docker.sock"
+        assert host.environment["DOCKER_HOST"] == "unix:///run/user/1000/docker.sock"
     finally:
-        shared.close()
+        host.close()
     monkeypatch.delenv("DOCKER_HOST")
     with pytest.raises(KeyError, match="DOCKER_HOST"):
         SharedHost(print)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from . import agent, binfmt, engine
+from . import agent_container, binfmt, engine
+from .environment import PROJECT, PYTHON_BASE, Environment
 from .processes import RehearsalError
-from .stage import PROJECT, PYTHON_BASE, Rehearsal
 
 DAEMONS = (
     "test.rehearsal.aws",
@@ -88,10 +88,10 @@ def skip_unless_linux() -> None:
         pytest.skip("sockets are read from /proc")
 
 
-def test_everything_listens_and_connects_on_127_0_0_1_only(stage: Rehearsal) -> None:
+def test_everything_listens_and_connects_on_127_0_0_1_only(environment: Environment) -> None:
     skip_unless_linux()
-    image = PYTHON_BASE.replace(PYTHON_BASE.partition("/")[0], stage.account.registry)
-    stage.engine.run("pull", "--quiet", "--platform=linux/arm64", image)
+    image = PYTHON_BASE.replace(PYTHON_BASE.partition("/")[0], environment.aws.registry)
+    environment.engine.run("pull", "--quiet", "--platform=linux/arm64", image)
     mine = {pid for pid in family(os.getpid()) if any(name in processes().get(pid, "") for name in DAEMONS)}
     assert mine
     for state, local, remote in sockets(mine):
@@ -100,11 +100,14 @@ def test_everything_listens_and_connects_on_127_0_0_1_only(stage: Rehearsal) -> 
         assert listening or is_local(remote), remote
 
 
-def test_an_agent_container_is_published_on_127_0_0_1_and_removed(stage: Rehearsal) -> None:
-    before = stage.engine.containers()
-    with pytest.raises(RehearsalError), agent.running(stage.engine, stage.account, PYTHON_BASE):
+def test_an_agent_container_is_published_on_127_0_0_1_and_removed(environment: Environment) -> None:
+    before = environment.engine.containers()
+    with (
+        pytest.raises(RehearsalError),
+        agent_container.running(environment.engine, environment.aws, PYTHON_BASE),
+    ):
         pass
-    assert stage.engine.containers() == before
+    assert environment.engine.containers() == before
 
 
 def marks(temporary: Path) -> dict[str, object]:

@@ -15,9 +15,9 @@ import pytest
 
 from arm64_agent_image import Arm64AgentRuntimeArtifact
 
-from . import apps, reading
+from . import apps, queries
 from .engine import Engine
-from .stage import Rehearsal
+from .environment import Environment
 
 DOCKERFILE = "FROM scratch\nCOPY . /\n"
 FILES = (
@@ -94,25 +94,27 @@ def built(engine: Engine, directory: Path, folder: Path, file: str = "Dockerfile
     return listing(target.read_bytes())
 
 
-def pulled(stage: Rehearsal, uri: str, folder: Path) -> dict[str, str]:
+def pulled(environment: Environment, uri: str, folder: Path) -> dict[str, str]:
     """What the image in the registry holds."""
-    local = uri.replace(uri.partition("/")[0], stage.account.registry, 1)
-    stage.engine.run("pull", "--quiet", "--platform=linux/arm64", local)
-    container = stage.engine.run("create", "--platform=linux/arm64", local, "none")
+    local = uri.replace(uri.partition("/")[0], environment.aws.registry, 1)
+    environment.engine.run("pull", "--quiet", "--platform=linux/arm64", local)
+    container = environment.engine.run("create", "--platform=linux/arm64", local, "none")
     try:
         target = folder / "pulled.tar"
-        stage.engine.run("export", f"--output={target}", container)
+        environment.engine.run("export", f"--output={target}", container)
         return listing(target.read_bytes())
     finally:
-        stage.engine.run("rm", container)
-        stage.engine.run("rmi", "--force", local)
+        environment.engine.run("rm", container)
+        environment.engine.run("rmi", "--force", local)
 
 
 @pytest.mark.parametrize("mode", ["codebuild", "local"])
-def test_links_modes_and_empty_directories_arrive(stage: Rehearsal, tmp_path: Path, mode: str) -> None:
+def test_links_modes_and_empty_directories_arrive(
+    environment: Environment, tmp_path: Path, mode: str
+) -> None:
     directory = plant(tmp_path / "agent", "**/__pycache__\nnode_modules\r\n# comment\n\n.env\n!README.md\n")
     add_links(directory)
-    expected = built(stage.engine, directory, tmp_path)
+    expected = built(environment.engine, directory, tmp_path)
     assert {"link to dir", "link to ..", "directory"} <= set(expected.values())
     assert "executable" in expected["run.sh"]
 
@@ -122,14 +124,14 @@ def test_links_modes_and_empty_directories_arrive(stage: Rehearsal, tmp_path: Pa
         image = Arm64AgentRuntimeArtifact(stack, "Image", directory=str(directory))
         apps.runtime(stack, "Agent", image)
 
-    outcome = stage.cdk.deploy(apps.synthesize(tmp_path / "out", mode, **{name: fill}))
+    outcome = environment.cdk.deploy(apps.synthesize(tmp_path / "out", mode, **{name: fill}))
     assert outcome.succeeded, outcome.output
-    uri = reading.runtimes(stage.account)[f"{name}_Agent"]["uri"]
-    assert pulled(stage, uri, tmp_path) == expected
-    assert stage.cdk.destroy(tmp_path / "out").succeeded
+    uri = queries.runtimes(environment.aws)[f"{name}_Agent"]["uri"]
+    assert pulled(environment, uri, tmp_path) == expected
+    assert environment.cdk.destroy(tmp_path / "out").succeeded
 
 
-def test_thousands_of_links_and_long_build_arguments_arrive(stage: Rehearsal, tmp_path: Path) -> None:
+def test_thousands_of_links_and_long_build_arguments_arrive(environment: Environment, tmp_path: Path) -> None:
     """5,000 links and 60 kB of arguments: more than any template, variable or inline buildspec takes."""
     dockerfile = f"{DOCKERFILE}ARG FIRST\nLABEL first=$FIRST\n"
     directory = apps.source(tmp_path / "agent", "1", dockerfile)
@@ -143,15 +145,15 @@ def test_thousands_of_links_and_long_build_arguments_arrive(stage: Rehearsal, tm
         image = Arm64AgentRuntimeArtifact(stack, "Image", directory=str(directory), build_args=arguments)
         apps.runtime(stack, "Agent", image)
 
-    outcome = stage.cdk.deploy(apps.synthesize(tmp_path / "out", ContextMany=fill))
+    outcome = environment.cdk.deploy(apps.synthesize(tmp_path / "out", ContextMany=fill))
     assert outcome.succeeded, outcome.output
-    arrived = pulled(stage, reading.runtimes(stage.account)["ContextMany_Agent"]["uri"], tmp_path)
+    arrived = pulled(environment, queries.runtimes(environment.aws)["ContextMany_Agent"]["uri"], tmp_path)
     assert sum(kind == "link to ../version.txt" for kind in arrived.values()) == 5_000
-    assert stage.cdk.destroy(tmp_path / "out").succeeded
+    assert environment.cdk.destroy(tmp_path / "out").succeeded
 
 
 def test_files_that_would_change_how_python_starts_do_not_disturb_the_build(
-    stage: Rehearsal, tmp_path: Path
+    environment: Environment, tmp_path: Path
 ) -> None:
     directory = apps.source(tmp_path / "agent", "1", DOCKERFILE)
     (directory / ".python-version").write_text("2.7.18\n")
@@ -161,11 +163,11 @@ def test_files_that_would_change_how_python_starts_do_not_disturb_the_build(
     def fill(stack: cdk.Stack) -> None:
         apps.runtime(stack, "Agent", Arm64AgentRuntimeArtifact(stack, "Image", directory=str(directory)))
 
-    outcome = stage.cdk.deploy(apps.synthesize(tmp_path / "out", ContextPython=fill))
+    outcome = environment.cdk.deploy(apps.synthesize(tmp_path / "out", ContextPython=fill))
     assert outcome.succeeded, outcome.output
-    arrived = pulled(stage, reading.runtimes(stage.account)["ContextPython_Agent"]["uri"], tmp_path)
+    arrived = pulled(environment, queries.runtimes(environment.aws)["ContextPython_Agent"]["uri"], tmp_path)
     assert {".python-version", "json.py", "image_builder.py"} <= set(arrived)
-    assert stage.cdk.destroy(tmp_path / "out").succeeded
+    assert environment.cdk.destroy(tmp_path / "out").succeeded
 
 
 def samples() -> list[str]:
@@ -175,10 +177,10 @@ def samples() -> list[str]:
     return ["\n".join(sorted(sample, key=lambda pattern: pattern.startswith("!"))) for sample in drawn]
 
 
-def test_ignore_files_mean_what_they_mean_to_docker(stage: Rehearsal, tmp_path: Path) -> None:
+def test_ignore_files_mean_what_they_mean_to_docker(environment: Environment, tmp_path: Path) -> None:
     """Twenty random ignore files: what the assets of both modes build is what the directory itself builds."""
     trees = [plant(tmp_path / f"agent-{index}", sample) for index, sample in enumerate(samples())]
-    wanted = [without_pycache(built(stage.engine, tree, tmp_path)) for tree in trees]
+    wanted = [without_pycache(built(environment.engine, tree, tmp_path)) for tree in trees]
 
     def fill(stack: cdk.Stack) -> None:
         for index, tree in enumerate(trees):
@@ -198,7 +200,7 @@ def test_ignore_files_mean_what_they_mean_to_docker(stage: Rehearsal, tmp_path: 
         assert len(staged) == len(trees)
         for index, tree in enumerate(trees):
             ignored = (tree / ".dockerignore").read_text()
-            got = without_pycache(built(stage.engine, staged[f"Image{index}"], tmp_path))
+            got = without_pycache(built(environment.engine, staged[f"Image{index}"], tmp_path))
             assert without_empty_directories(got) == without_empty_directories(wanted[index]), (mode, ignored)
 
 

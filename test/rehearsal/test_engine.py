@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from . import apps, reading
-from .cdk import Outcome
-from .stage import Rehearsal
+from . import apps, queries
+from .cdk_cli import Outcome
+from .environment import Environment
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
@@ -17,60 +17,60 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 class App:
     """A stack with one image and one Runtime."""
 
-    def __init__(self, stage: Rehearsal, folder: Path, name: str) -> None:
-        if not stage.engine.private:
+    def __init__(self, environment: Environment, folder: Path, name: str) -> None:
+        if not environment.engine.private:
             pytest.skip("an engine that was there before is never restarted")
-        self.stage, self.folder, self.name = stage, folder, name
+        self.environment, self.folder, self.name = environment, folder, name
         self.output = folder / "out"
-        self.began = stage.account.now()
+        self.began = environment.aws.now()
 
     def deploy(self, version: str = "1") -> Outcome:
         """Deploy this version of the source."""
         directory = apps.source(self.folder / "agent", version)
         self.output = self.folder / f"out-{version}"
-        self.began = self.stage.account.now()
-        return self.stage.cdk.deploy(apps.synthesize(self.output, **{self.name: apps.agent(directory)}))
+        self.began = self.environment.aws.now()
+        return self.environment.cdk.deploy(apps.synthesize(self.output, **{self.name: apps.agent(directory)}))
 
     def destroy(self) -> None:
         """Remove the stack."""
-        assert self.stage.cdk.destroy(self.output).succeeded
+        assert self.environment.cdk.destroy(self.output).succeeded
 
     @property
     def uri(self) -> str:
         """The image that the Runtime runs."""
-        return str(reading.runtimes(self.stage.account)[f"{self.name}_Agent"]["uri"])
+        return str(queries.runtimes(self.environment.aws)[f"{self.name}_Agent"]["uri"])
 
     @property
     def log(self) -> str:
         """What the builds of the last deployment printed."""
-        return "\n".join(event["line"] for event in self.stage.account.journal("log", self.began))
+        return "\n".join(event["line"] for event in self.environment.aws.journal("log", self.began))
 
     @property
     def caches(self) -> list[str]:
         """The layer caches in the repository."""
         name = self.uri.partition("/")[2].rpartition(":")[0]
-        images = self.stage.account.client("ecr").list_images(repositoryName=name)["imageIds"]
+        images = self.environment.aws.client("ecr").list_images(repositoryName=name)["imageIds"]
         return [i["imageTag"] for i in images if i.get("imageTag", "").startswith("cache-")]
 
 
 def test_build_goes_without_a_cache_when_the_engine_does_not_restart(
-    stage: Rehearsal, tmp_path: Path
+    environment: Environment, tmp_path: Path
 ) -> None:
-    app = App(stage, tmp_path, "NoRestart")
-    stage.account.plan_fault("EngineRestart")
+    app = App(environment, tmp_path, "NoRestart")
+    environment.aws.plan_fault("EngineRestart")
     outcome = app.deploy()
     assert outcome.succeeded, outcome.output
     assert "notice: the Docker engine did not start with the containerd image store" in app.log
     assert "notice: this engine cannot export a layer cache" in app.log
-    assert reading.manifest(stage.account, app.uri)["mediaType"] == DOCKER_MANIFEST
-    assert reading.platform(stage.account, app.uri) == "linux/arm64"
+    assert queries.manifest(environment.aws, app.uri)["mediaType"] == DOCKER_MANIFEST
+    assert queries.platform(environment.aws, app.uri) == "linux/arm64"
     assert app.caches == []
     app.destroy()
 
 
-def test_a_cache_that_cannot_be_written_fails_nothing(stage: Rehearsal, tmp_path: Path) -> None:
-    app = App(stage, tmp_path, "NoCache")
-    stage.account.plan_fault(
+def test_a_cache_that_cannot_be_written_fails_nothing(environment: Environment, tmp_path: Path) -> None:
+    app = App(environment, tmp_path, "NoCache")
+    environment.aws.plan_fault(
         "Push", times=20, reference="cache-", status=403, code="DENIED", message="not allowed"
     )
     outcome = app.deploy()
@@ -83,14 +83,14 @@ def test_a_cache_that_cannot_be_written_fails_nothing(stage: Rehearsal, tmp_path
 
 
 def test_deployment_is_done_at_the_push_while_the_cache_is_still_exported(
-    stage: Rehearsal, tmp_path: Path
+    environment: Environment, tmp_path: Path
 ) -> None:
-    app = App(stage, tmp_path, "AtThePush")
-    stage.account.plan_fault("CacheExport", seconds=20)
+    app = App(environment, tmp_path, "AtThePush")
+    environment.aws.plan_fault("CacheExport", seconds=20)
     outcome = app.deploy()
     assert outcome.succeeded, outcome.output
-    assert [event["status"] for event in stage.account.journal("build", app.began)] == ["IN_PROGRESS"]
-    assert reading.platform(stage.account, app.uri) == "linux/arm64"
+    assert [event["status"] for event in environment.aws.journal("build", app.began)] == ["IN_PROGRESS"]
+    assert queries.platform(environment.aws, app.uri) == "linux/arm64"
     assert app.caches == []
     wait_for_builds(app)
     assert len(app.caches) == 1
@@ -101,8 +101,8 @@ def wait_for_builds(app: App) -> list[dict[str, object]]:
     """What the journal says of the deployment's builds, once they have ended."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        events = app.stage.account.journal("build", app.began)
-        if len(events) == 2 * len(app.stage.account.builds(app.began)):
+        events = app.environment.aws.journal("build", app.began)
+        if len(events) == 2 * len(app.environment.aws.builds(app.began)):
             return events
         time.sleep(0.2)
     raise AssertionError("the build did not end")

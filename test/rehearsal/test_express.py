@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from . import apps, reading
+from . import apps, queries
 from .aws.express import PROPAGATION
-from .cdk import Outcome
-from .stage import Rehearsal
+from .cdk_cli import Outcome
+from .environment import Environment
 
 LATE = {
     "states:StartExecution": 2,
@@ -26,47 +26,47 @@ BROKEN = "ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nCOPY missing.txt /\n"
 class App:
     """One stack in one mode."""
 
-    def __init__(self, stage: Rehearsal, folder: Path, mode: str) -> None:
-        self.stage, self.folder, self.mode = stage, folder, mode
-        self.stack, self.began = f"Express{mode.capitalize()}", stage.account.now()
+    def __init__(self, environment: Environment, folder: Path, mode: str) -> None:
+        self.environment, self.folder, self.mode = environment, folder, mode
+        self.stack, self.began = f"Express{mode.capitalize()}", environment.aws.now()
 
     def deploy(self, version: str, *arguments: str, dockerfile: str = apps.DOCKERFILE) -> Outcome:
         """Deploy this version of the agent."""
         directory = apps.source(self.folder / "agent", version, dockerfile)
         output = apps.synthesize(self.folder / "cdk.out", self.mode, **{self.stack: apps.agent(directory)})
-        return self.stage.cdk.deploy(output, *arguments)
+        return self.environment.cdk.deploy(output, *arguments)
 
     @property
     def status(self) -> str:
         """The status of the stack."""
-        return reading.stack_status(self.stage.account, self.stack)
+        return queries.stack_status(self.environment.aws, self.stack)
 
     def runtime(self) -> dict[str, object]:
         """The Runtime as the control plane has it."""
-        return reading.runtimes(self.stage.account)[f"{self.stack}_Agent"]
+        return queries.runtimes(self.environment.aws)[f"{self.stack}_Agent"]
 
 
 @pytest.fixture
-def app(request: pytest.FixtureRequest, stage: Rehearsal, tmp_path: Path) -> Iterator[App]:
+def app(request: pytest.FixtureRequest, environment: Environment, tmp_path: Path) -> Iterator[App]:
     """The app; its stack is destroyed at the end."""
-    yield App(stage, tmp_path, request.param)
-    assert stage.cdk.destroy(tmp_path / "cdk.out").succeeded
+    yield App(environment, tmp_path, request.param)
+    assert environment.cdk.destroy(tmp_path / "cdk.out").succeeded
 
 
 @pytest.mark.parametrize("app", ["codebuild"], indirect=True)
 def test_first_deployment_and_new_code_wait_for_permissions_and_images(app: App) -> None:
     for action, times in LATE.items():
-        app.stage.account.plan_fault("AccessDenied", action=action, times=times)
+        app.environment.aws.plan_fault("AccessDenied", action=action, times=times)
     for version in (1, 2):
         outcome = app.deploy(str(version), "--express")
         assert outcome.succeeded, outcome.output
         assert "deployed using Express Mode" in outcome.output
         assert app.runtime()["version"] == version
-        assert len(app.stage.account.builds(outcome.began)) == 1
-        events = app.stage.account.journal("resource", outcome.began)
+        assert len(app.environment.aws.builds(outcome.began)) == 1
+        events = app.environment.aws.journal("resource", outcome.began)
         kinds = [event["type"] for event in events if event["status"].endswith("E_COMPLETE")]
         assert kinds.index("Custom::Arm64AgentImage") < kinds.index("AWS::BedrockAgentCore::Runtime")
-    refused = {event["action"] for event in app.stage.account.journal("refused", app.began)}
+    refused = {event["action"] for event in app.environment.aws.journal("refused", app.began)}
     assert set(LATE) <= refused
 
 
@@ -108,4 +108,4 @@ def test_a_runtime_that_waits_for_no_build_can_come_before_its_permissions_and_i
     time.sleep(PROPAGATION)
     again = app.deploy("1", "--express")
     assert again.succeeded, again.output
-    assert reading.platform(app.stage.account, str(app.runtime()["uri"])) == "linux/arm64"
+    assert queries.platform(app.environment.aws, str(app.runtime()["uri"])) == "linux/arm64"

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from . import apps, reading
-from .cdk import Outcome
-from .stage import AMD64_BASE, AMD64_INDEX, BUSYBOX_BASE, Rehearsal
+from . import apps, queries
+from .cdk_cli import Outcome
+from .environment import AMD64_BASE, AMD64_INDEX, BUSYBOX_BASE, Environment
 
 SLOW = f"{apps.DOCKERFILE}RUN sleep 120\n"
 PINNED = "ARG BASE_IMAGE\nFROM --platform=linux/amd64 ${BASE_IMAGE}\nCOPY version.txt /\n"
@@ -119,7 +119,7 @@ NEVER_UNDER_ITS_TAG = (
 class Bench:
     """One deployed stack that the failing updates are tried on."""
 
-    stage: Rehearsal
+    environment: Environment
     folder: Path
     good_uri: str = ""
     deployments: int = 0
@@ -129,22 +129,24 @@ class Bench:
         self.deployments += 1
         directory = apps.source(self.folder / f"agent-{self.deployments}", version, failure.dockerfile)
         output = self.folder / f"out-{self.deployments}"
-        return self.stage.cdk.deploy(apps.synthesize(output, Bench=apps.agent(directory, base=failure.base)))
+        return self.environment.cdk.deploy(
+            apps.synthesize(output, Bench=apps.agent(directory, base=failure.base))
+        )
 
     def uri(self) -> str:
         """The image that the Runtime runs."""
-        return str(reading.runtimes(self.stage.account)["Bench_Agent"]["uri"])
+        return str(queries.runtimes(self.environment.aws)["Bench_Agent"]["uri"])
 
 
 @pytest.fixture(scope="module")
-def bench(stage: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def bench(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A stack that runs a good image, and is destroyed at the end."""
-    made = Bench(stage, tmp_path_factory.mktemp("bench"))
+    made = Bench(environment, tmp_path_factory.mktemp("bench"))
     outcome = made.deploy("good", Failure(()))
     assert outcome.succeeded, outcome.output
     made.good_uri = made.uri()
     yield made
-    assert stage.cdk.destroy(made.folder / "out-1").succeeded
+    assert environment.cdk.destroy(made.folder / "out-1").succeeded
 
 
 def one_line(text: str) -> str:
@@ -158,21 +160,21 @@ def assert_refused(bench: Bench, outcome: Outcome, words: tuple[str, ...]) -> No
     printed = one_line(outcome.output)
     for phrase in words:
         assert phrase in printed, outcome.output
-    assert reading.stack_status(bench.stage.account, "Bench") == "UPDATE_ROLLBACK_COMPLETE"
+    assert queries.stack_status(bench.environment.aws, "Bench") == "UPDATE_ROLLBACK_COMPLETE"
     assert bench.uri() == bench.good_uri
 
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_user_reads_cause_and_remedy_when(bench: Bench, name: str) -> None:
-    failure, began = FAILURES[name], bench.stage.account.now()
+    failure, began = FAILURES[name], bench.environment.aws.now()
     if failure.fault:
-        bench.stage.account.plan_fault(**failure.fault)
+        bench.environment.aws.plan_fault(**failure.fault)
     outcome = bench.deploy(name, failure)
     assert_refused(bench, outcome, failure.words)
-    assert len(bench.stage.account.builds(began)) <= 1, "a rollback builds nothing"
+    assert len(bench.environment.aws.builds(began)) <= 1, "a rollback builds nothing"
     assert outcome.seconds < 60
     if name in NEVER_UNDER_ITS_TAG:
-        assert tag_of(bench, began) not in reading.tags(bench.stage.account, repository_of(bench))
+        assert tag_of(bench, began) not in queries.tags(bench.environment.aws, repository_of(bench))
 
 
 def repository_of(bench: Bench) -> str:
@@ -182,19 +184,19 @@ def repository_of(bench: Bench) -> str:
 
 def tag_of(bench: Bench, began: float) -> str:
     """The tag that the newest build was to push."""
-    (build,) = bench.stage.account.builds(began)
-    found = bench.stage.account.client("codebuild").batch_get_builds(ids=[build])["builds"][0]
+    (build,) = bench.environment.aws.builds(began)
+    found = bench.environment.aws.client("codebuild").batch_get_builds(ids=[build])["builds"][0]
     variables = found["environment"]["environmentVariables"]
     return str(next(v["value"] for v in variables if v["name"] == "IMAGE_TAG"))
 
 
 def test_a_rejected_image_is_built_again_by_the_next_deployment(bench: Bench) -> None:
-    account, began = bench.stage.account, bench.stage.account.now()
-    account.plan_fault("LayerSize", bytes=3_000_000_000)
+    aws, began = bench.environment.aws, bench.environment.aws.now()
+    aws.plan_fault("LayerSize", bytes=3_000_000_000)
     assert not bench.deploy("too large at first", Failure(())).succeeded
     outcome = bench.deploy("too large at first", Failure(()))
     assert outcome.succeeded, outcome.output
-    assert len(account.builds(began)) == 2
+    assert len(aws.builds(began)) == 2
     bench.good_uri = bench.uri()
 
 
@@ -205,12 +207,12 @@ def test_synthesis_refuses_a_final_stage_pinned_to_amd64(tmp_path: Path) -> None
 
 
 def test_user_reads_that_a_build_was_stopped(bench: Bench) -> None:
-    account, began = bench.stage.account, bench.stage.account.now()
+    aws, began = bench.environment.aws, bench.environment.aws.now()
 
     def stop_it() -> None:
-        while not any(event["phase"] == "BUILD" for event in account.journal("phase", began)):
+        while not any(event["phase"] == "BUILD" for event in aws.journal("phase", began)):
             time.sleep(0.2)
-        account.client("codebuild").stop_build(id=account.builds(began)[0])
+        aws.client("codebuild").stop_build(id=aws.builds(began)[0])
 
     stopper = threading.Thread(target=stop_it, daemon=True)
     stopper.start()
@@ -233,27 +235,27 @@ def test_user_reads_that_a_build_was_stopped(bench: Bench) -> None:
     ],
 )  # fmt: skip
 def test_deployment_succeeds_with_one_build_although(bench: Bench, name: str, fault: dict[str, Any]) -> None:
-    account, began = bench.stage.account, bench.stage.account.now()
-    account.plan_fault("StartBuild", **fault)
+    aws, began = bench.environment.aws, bench.environment.aws.now()
+    aws.plan_fault("StartBuild", **fault)
     outcome = bench.deploy(name, Failure(()))
     assert outcome.succeeded, outcome.output
-    assert len(account.builds(began)) == 1
+    assert len(aws.builds(began)) == 1
     assert bench.uri() != bench.good_uri
     bench.good_uri = bench.uri()
 
 
-def test_delete_stops_a_build_that_still_runs(stage: Rehearsal, tmp_path: Path) -> None:
+def test_delete_stops_a_build_that_still_runs(environment: Environment, tmp_path: Path) -> None:
     directory = apps.source(tmp_path / "agent", "1")
     output = apps.synthesize(tmp_path / "out", Going=apps.agent(directory))
-    assert stage.cdk.deploy(output).succeeded
-    codebuild = stage.account.client("codebuild")
+    assert environment.cdk.deploy(output).succeeded
+    codebuild = environment.aws.client("codebuild")
     (project,) = [name for name in codebuild.list_projects()["projects"] if "-going-" in name]
     spec = "version: 0.2\nphases:\n  build:\n    commands:\n      - sleep 300\n"
     build = codebuild.start_build(
         projectName=project, sourceTypeOverride="NO_SOURCE", buildspecOverride=spec
     )["build"]["id"]
-    outcome = stage.cdk.destroy(output)
+    outcome = environment.cdk.destroy(output)
     assert outcome.succeeded, outcome.output
     assert outcome.seconds < 60
     assert codebuild.batch_get_builds(ids=[build])["builds"][0]["buildStatus"] == "STOPPED"
-    assert not [name for name in reading.repositories(stage.account) if "-going-" in name]
+    assert not [name for name in queries.repositories(environment.aws) if "-going-" in name]

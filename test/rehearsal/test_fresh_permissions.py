@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from . import apps
-from .stage import Rehearsal
+from .environment import Environment
 
 CALLS = {
     "states:StartExecution": 2,
@@ -21,36 +21,38 @@ CALLS = {
 
 
 @pytest.fixture
-def output(tmp_path: Path, stage: Rehearsal) -> Iterator[Path]:
+def output(tmp_path: Path, environment: Environment) -> Iterator[Path]:
     """Where the app is synthesized to; its stack is destroyed at the end."""
     yield tmp_path / "out"
-    assert stage.cdk.destroy(tmp_path / "out").succeeded
+    assert environment.cdk.destroy(tmp_path / "out").succeeded
 
 
-def deploy(stage: Rehearsal, output: Path) -> list[str]:
+def deploy(environment: Environment, output: Path) -> list[str]:
     """Deploy one image for the first time; its builds."""
-    began = stage.account.now()
+    began = environment.aws.now()
     directory = apps.source(output.parent / "agent", "1")
-    outcome = stage.cdk.deploy(apps.synthesize(output, Fresh=apps.agent(directory)))
+    outcome = environment.cdk.deploy(apps.synthesize(output, Fresh=apps.agent(directory)))
     assert outcome.succeeded, outcome.output
-    return stage.account.builds(began)
+    return environment.aws.builds(began)
 
 
-def test_function_and_build_wait_until_their_calls_are_allowed(stage: Rehearsal, output: Path) -> None:
-    began = stage.account.now()
+def test_function_and_build_wait_until_their_calls_are_allowed(
+    environment: Environment, output: Path
+) -> None:
+    began = environment.aws.now()
     for action, times in CALLS.items():
-        stage.account.plan_fault("AccessDenied", action=action, times=times)
-    stage.account.plan_fault(
+        environment.aws.plan_fault("AccessDenied", action=action, times=times)
+    environment.aws.plan_fault(
         "StartBuild", code="AccessDeniedException", message="not authorized to perform: codebuild:StartBuild"
     )
-    assert len(deploy(stage, output)) == 1
-    refused = Counter(event.get("action", "") for event in stage.account.journal("refused", began))
+    assert len(deploy(environment, output)) == 1
+    refused = Counter(event.get("action", "") for event in environment.aws.journal("refused", began))
     assert refused == {**CALLS, "": 1}, "StartBuild's refusal names no action"
 
 
 def test_a_build_that_dies_before_its_first_command_is_started_once_more(
-    stage: Rehearsal, output: Path
+    environment: Environment, output: Path
 ) -> None:
     message = "The policy's default version does not allow AWS CodeBuild to create Amazon CloudWatch Logs"
-    stage.account.plan_fault("Build", status="FAILED", phase="QUEUED", code="CLIENT_ERROR", message=message)
-    assert len(deploy(stage, output)) == 2
+    environment.aws.plan_fault("Build", status="FAILED", phase="QUEUED", code="CLIENT_ERROR", message=message)
+    assert len(deploy(environment, output)) == 2

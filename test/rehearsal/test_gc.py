@@ -11,19 +11,19 @@ import pytest
 
 from test.synth import literal_end
 
-from . import apps, reading
-from .account import ACCOUNT, HOME
-from .stage import Rehearsal
+from . import apps, queries
+from .emulated_aws import ACCOUNT, DEFAULT_REGION
+from .environment import Environment
 
-OBJECTS = f"cdk-hnb659fds-assets-{ACCOUNT}-{HOME.region}"
-IMAGES = f"cdk-hnb659fds-container-assets-{ACCOUNT}-{HOME.region}"
+OBJECTS = f"cdk-hnb659fds-assets-{ACCOUNT}-{DEFAULT_REGION.name}"
+IMAGES = f"cdk-hnb659fds-container-assets-{ACCOUNT}-{DEFAULT_REGION.name}"
 
 
 class App:
     """One stack in one mode, of which two versions have been deployed and the first collected."""
 
-    def __init__(self, stage: Rehearsal, folder: Path, mode: str) -> None:
-        self.stage, self.folder, self.mode = stage, folder, mode
+    def __init__(self, environment: Environment, folder: Path, mode: str) -> None:
+        self.environment, self.folder, self.mode = environment, folder, mode
         self.stack = f"Gc{mode.capitalize()}"
         self.deploy("1")
         self.deploy("2")
@@ -33,14 +33,14 @@ class App:
         """Deploy this version of the agent; the image that its Runtime runs then."""
         directory = apps.source(self.folder / "agent", version)
         output = apps.synthesize(self.output(version), self.mode, **{self.stack: apps.agent(directory)})
-        outcome = self.stage.cdk.deploy(output)
+        outcome = self.environment.cdk.deploy(output)
         assert outcome.succeeded, outcome.output
         return self.uri()
 
     def collect(self) -> None:
         """Run `cdk gc`, which by default spares what is younger than a day."""
-        environment = f"aws://{ACCOUNT}/{HOME.region}"
-        outcome = self.stage.cdk.run(
+        environment = f"aws://{ACCOUNT}/{DEFAULT_REGION.name}"
+        outcome = self.environment.cdk.run(
             "gc", environment, "--unstable=gc", "--created-buffer-days=0", "--confirm=false"
         )
         assert outcome.succeeded, outcome.output
@@ -68,11 +68,11 @@ class App:
 
     def uri(self) -> str:
         """The image that the Runtime runs."""
-        return str(reading.runtimes(self.stage.account)[f"{self.stack}_Agent"]["uri"])
+        return str(queries.runtimes(self.environment.aws)[f"{self.stack}_Agent"]["uri"])
 
     def objects(self) -> set[str]:
         """The keys of the bootstrap bucket."""
-        listed = self.stage.account.client("s3").list_objects_v2(Bucket=OBJECTS)
+        listed = self.environment.aws.client("s3").list_objects_v2(Bucket=OBJECTS)
         return {entry["Key"] for entry in listed.get("Contents", [])}
 
 
@@ -82,19 +82,19 @@ def asset(location: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def built_by_codebuild(stage: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def built_by_codebuild(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     """The app in CodeBuild mode."""
-    app = App(stage, tmp_path_factory.mktemp("gc"), "codebuild")
+    app = App(environment, tmp_path_factory.mktemp("gc"), "codebuild")
     yield app
-    assert stage.cdk.destroy(app.output("2")).succeeded
+    assert environment.cdk.destroy(app.output("2")).succeeded
 
 
 @pytest.fixture
-def built_locally(stage: Rehearsal, tmp_path: Path) -> Iterator[App]:
+def built_locally(environment: Environment, tmp_path: Path) -> Iterator[App]:
     """The app in local mode."""
-    app = App(stage, tmp_path, "local")
+    app = App(environment, tmp_path, "local")
     yield app
-    assert stage.cdk.destroy(app.output("2")).succeeded
+    assert environment.cdk.destroy(app.output("2")).succeeded
 
 
 def test_gc_deletes_the_source_of_a_former_version_and_no_image(built_by_codebuild: App) -> None:
@@ -102,14 +102,14 @@ def test_gc_deletes_the_source_of_a_former_version_and_no_image(built_by_codebui
     former, current = app.image("1"), app.image("2")
     assert asset(former["Source"]) not in app.objects()
     assert {asset(current["Source"]), asset(current["Parameters"])} <= app.objects()
-    (repository,) = reading.repositories(app.stage.account)
-    assert reading.tags(app.stage.account, repository) == {former["ImageTag"], current["ImageTag"]}
+    (repository,) = queries.repositories(app.environment.aws)
+    assert queries.tags(app.environment.aws, repository) == {former["ImageTag"], current["ImageTag"]}
 
 
 def test_a_former_version_needs_neither_its_source_nor_a_build(built_by_codebuild: App) -> None:
     """CloudFormation alone, as in a rollback: the CDK CLI would upload the source again."""
-    app, began = built_by_codebuild, built_by_codebuild.stage.account.now()
-    cloudformation = app.stage.account.client("cloudformation")
+    app, began = built_by_codebuild, built_by_codebuild.environment.aws.now()
+    cloudformation = app.environment.aws.client("cloudformation")
     cloudformation.update_stack(
         StackName=app.stack, TemplateBody=json.dumps(app.template("1")), Capabilities=["CAPABILITY_IAM"]
     )
@@ -118,25 +118,25 @@ def test_a_former_version_needs_neither_its_source_nor_a_build(built_by_codebuil
     )
     assert app.uri().endswith(f":{app.image('1')['ImageTag']}")
     assert asset(app.image("1")["Source"]) not in app.objects()
-    assert app.stage.account.builds(began) == []
+    assert app.environment.aws.builds(began) == []
 
 
 def test_cdk_deploy_of_a_former_version_builds_nothing_after_gc(built_by_codebuild: App) -> None:
-    app, began = built_by_codebuild, built_by_codebuild.stage.account.now()
+    app, began = built_by_codebuild, built_by_codebuild.environment.aws.now()
     for version in ("2", "1"):
         assert app.deploy(version).endswith(f":{app.image(version)['ImageTag']}")
-    assert app.stage.account.builds(began) == []
+    assert app.environment.aws.builds(began) == []
 
 
 def test_a_new_version_is_built_after_gc(built_by_codebuild: App) -> None:
-    app, began = built_by_codebuild, built_by_codebuild.stage.account.now()
+    app, began = built_by_codebuild, built_by_codebuild.environment.aws.now()
     app.deploy("3")
-    assert len(app.stage.account.builds(began)) == 1
+    assert len(app.environment.aws.builds(began)) == 1
 
 
 def test_gc_deletes_the_image_of_a_former_version_that_was_built_locally(built_locally: App) -> None:
     app, current = built_locally, built_locally.uri()
-    assert reading.tags(app.stage.account, IMAGES) == {current.rpartition(":")[2]}
+    assert queries.tags(app.environment.aws, IMAGES) == {current.rpartition(":")[2]}
     former = app.deploy("1")
     assert former != current
-    assert former.rpartition(":")[2] in reading.tags(app.stage.account, IMAGES), "built and pushed again"
+    assert former.rpartition(":")[2] in queries.tags(app.environment.aws, IMAGES), "built and pushed again"

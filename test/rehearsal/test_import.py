@@ -15,9 +15,9 @@ from aws_cdk import aws_iam as iam
 
 from arm64_agent_image import ImageBuild
 
-from . import apps, reading
-from .cdk import Outcome
-from .stage import BUSYBOX_BASE, Rehearsal
+from . import apps, queries
+from .cdk_cli import Outcome
+from .environment import BUSYBOX_BASE, Environment
 
 RUNTIME = "AWS::BedrockAgentCore::Runtime"
 STACK, NAME = "Imported", "existing_agent"
@@ -40,9 +40,9 @@ def policy(statement: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def role(stage: Rehearsal) -> Iterator[str]:
+def role(environment: Environment) -> Iterator[str]:
     """A role that the Runtime has had before there was a stack."""
-    client = stage.account.client("iam")
+    client = environment.aws.client("iam")
     arn = client.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy(TRUST))["Role"]["Arn"]
     client.put_role_policy(RoleName=ROLE, PolicyName="Pull", PolicyDocument=policy(PULL))
     yield arn
@@ -51,9 +51,9 @@ def role(stage: Rehearsal) -> Iterator[str]:
 
 
 @pytest.fixture
-def existing(stage: Rehearsal, role: str) -> Iterator[str]:
+def existing(environment: Environment, role: str) -> Iterator[str]:
     """The id of a Runtime that no stack has made."""
-    control = stage.account.client("bedrock-agentcore-control")
+    control = environment.aws.client("bedrock-agentcore-control")
     identifier = control.create_agent_runtime(
         agentRuntimeName=NAME,
         agentRuntimeArtifact={"containerConfiguration": {"containerUri": BUSYBOX_BASE}},
@@ -65,27 +65,27 @@ def existing(stage: Rehearsal, role: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def repository(stage: Rehearsal) -> Iterator[str]:
+def repository(environment: Environment) -> Iterator[str]:
     """A repository that no stack has made."""
-    client = stage.account.client("ecr")
+    client = environment.aws.client("ecr")
     client.create_repository(repositoryName=REPOSITORY, imageTagMutability="IMMUTABLE")
     yield REPOSITORY
     client.delete_repository(repositoryName=REPOSITORY, force=True)
 
 
 @pytest.fixture
-def project(stage: Rehearsal, tmp_path: Path) -> Iterator[Project]:
+def project(environment: Environment, tmp_path: Path) -> Iterator[Project]:
     """The app; its stack is destroyed at the end, and what was imported stays."""
-    made = Project(stage, tmp_path)
+    made = Project(environment, tmp_path)
     yield made
-    assert stage.cdk.destroy(made.output).succeeded
+    assert environment.cdk.destroy(made.output).succeeded
 
 
 class Project:
     """An app of one stack between two commands."""
 
-    def __init__(self, stage: Rehearsal, folder: Path) -> None:
-        self.stage, self.folder, self.output = stage, folder, folder
+    def __init__(self, environment: Environment, folder: Path) -> None:
+        self.environment, self.folder, self.output = environment, folder, folder
         self.directory = apps.source(folder / "agent", "1")
 
     def synthesize(self, step: str, fill: apps.Fill) -> None:
@@ -101,13 +101,13 @@ class Project:
     def take_over(self, kind: str, **identifier: str) -> Outcome:
         """`cdk import` of the one resource of a type."""
         mapping = json.dumps({self.resource(kind)[0]: identifier})
-        return self.stage.cdk.run(
+        return self.environment.cdk.run(
             "import", STACK, "--app", str(self.output), f"--resource-mapping-inline={mapping}"
         )
 
     def deploy(self) -> None:
         """`cdk deploy` of the assembly."""
-        outcome = self.stage.cdk.deploy(self.output)
+        outcome = self.environment.cdk.deploy(self.output)
         assert outcome.succeeded, outcome.output
 
 
@@ -166,18 +166,18 @@ def test_an_existing_runtime_is_imported_as_it_is_and_then_updated_to_its_image(
     imported = project.take_over(RUNTIME, AgentRuntimeId=existing)
     assert imported.succeeded, imported.output
     before = project.resource(RUNTIME)
-    assert reading.runtimes(project.stage.account)[NAME] == {"uri": BUSYBOX_BASE, "version": 1}
+    assert queries.runtimes(project.environment.aws)[NAME] == {"uri": BUSYBOX_BASE, "version": 1}
 
-    began = project.stage.account.now()
+    began = project.environment.aws.now()
     project.synthesize("2", with_its_image(role, project.directory))
     project.deploy()
     after = project.resource(RUNTIME)
     assert [resource[0] for resource in (before, after)] == [before[0]] * 2
     assert changed(before[1]["Properties"], after[1]["Properties"]) == {"AgentRuntimeArtifact"}
-    assert len(project.stage.account.builds(began)) == 1
-    control = project.stage.account.client("bedrock-agentcore-control")
+    assert len(project.environment.aws.builds(began)) == 1
+    control = project.environment.aws.client("bedrock-agentcore-control")
     found = control.get_agent_runtime(agentRuntimeId=existing)
-    (tag,) = reading.tags(project.stage.account, *reading.repositories(project.stage.account))
+    (tag,) = queries.tags(project.environment.aws, *queries.repositories(project.environment.aws))
     assert found["agentRuntimeVersion"] == "2"
     assert found["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"].endswith(f":{tag}")
 
@@ -188,15 +188,15 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
 
 
 def test_an_import_together_with_the_image_is_refused_and_leaves_nothing(
-    stage: Rehearsal, existing: str, role: str, tmp_path: Path
+    environment: Environment, existing: str, role: str, tmp_path: Path
 ) -> None:
-    project = Project(stage, tmp_path)
+    project = Project(environment, tmp_path)
     project.synthesize("at-once", with_its_image(role, project.directory))
     outcome = project.take_over(RUNTIME, AgentRuntimeId=existing)
     assert not outcome.succeeded
     assert "Unresolved resource dependencies" in outcome.output
     assert project.resource("Custom::Arm64AgentImage")[0] in outcome.output
-    assert set(reading.leftovers(stage.account)) == {"runtimes", "roles"}
+    assert set(queries.leftovers(environment.aws)) == {"runtimes", "roles"}
 
 
 def test_an_existing_repository_is_imported_and_then_holds_the_image(
@@ -208,6 +208,6 @@ def test_an_existing_repository_is_imported_and_then_holds_the_image(
 
     project.synthesize("2", own_repository(project.directory))
     project.deploy()
-    uri = str(reading.runtimes(project.stage.account)[f"{STACK}_Agent"]["uri"])
-    (tag,) = reading.tags(project.stage.account, repository)
+    uri = str(queries.runtimes(project.environment.aws)[f"{STACK}_Agent"]["uri"])
+    (tag,) = queries.tags(project.environment.aws, repository)
     assert uri.partition("/")[2] == f"{repository}:{tag}"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from . import apps, reading
-from .stage import Rehearsal
+from . import apps, queries
+from .environment import Environment
 
 HEAVY = """\
 ARG BASE_IMAGE
@@ -20,29 +20,31 @@ COPY version.txt /
 """
 
 
-def builds_that_ended(stage: Rehearsal, began: float) -> list[dict[str, Any]]:
+def builds_that_ended(environment: Environment, began: float) -> list[dict[str, Any]]:
     """The deployment's build, once it has written its cache: the deployment does not wait for that."""
     deadline = time.monotonic() + 60
     ended: list[dict[str, Any]] = []
     while not ended and time.monotonic() < deadline:
-        ended = [e for e in stage.account.journal("build", began) if e["status"] == "SUCCEEDED"]
+        ended = [e for e in environment.aws.journal("build", began) if e["status"] == "SUCCEEDED"]
         time.sleep(0.1)
     return ended
 
 
-def test_code_change_reuses_the_dependency_layer_from_the_registry(stage: Rehearsal, tmp_path: Path) -> None:
-    if not stage.engine.private:
+def test_code_change_reuses_the_dependency_layer_from_the_registry(
+    environment: Environment, tmp_path: Path
+) -> None:
+    if not environment.engine.private:
         pytest.skip("the build cache of a Docker engine that was there before is not emptied")
 
     def deploy(version: str, requirements: str) -> tuple[float, list[str]]:
-        began = stage.account.now()
+        began = environment.aws.now()
         directory = apps.source(tmp_path / "agent", version, HEAVY)
         (directory / "requirements.txt").write_text(requirements)
         output = apps.synthesize(tmp_path / f"out-{version}", Cached=apps.agent(directory))
-        outcome = stage.cdk.deploy(output)
+        outcome = environment.cdk.deploy(output)
         assert outcome.succeeded, outcome.output
-        (ended,) = builds_that_ended(stage, began)
-        return ended["seconds"], [event["line"] for event in stage.account.journal("log", began)]
+        (ended,) = builds_that_ended(environment, began)
+        return ended["seconds"], [event["line"] for event in environment.aws.journal("log", began)]
 
     cold, lines = deploy("1", "agent==1")
     assert any("installing the heavy dependencies" in line and "RUN" not in line for line in lines)
@@ -53,7 +55,7 @@ def test_code_change_reuses_the_dependency_layer_from_the_registry(stage: Rehear
     _, lines = deploy("3", "agent==2")
     assert any("installing the heavy dependencies" in line and "RUN" not in line for line in lines)
 
-    (uri,) = [r["uri"] for name, r in reading.runtimes(stage.account).items() if name == "Cached_Agent"]
-    assert reading.platform(stage.account, uri) == "linux/arm64"
-    assert stage.cdk.destroy(tmp_path / "out-3").succeeded
-    assert not [name for name in reading.repositories(stage.account) if "-cached-" in name]
+    (uri,) = [r["uri"] for name, r in queries.runtimes(environment.aws).items() if name == "Cached_Agent"]
+    assert queries.platform(environment.aws, uri) == "linux/arm64"
+    assert environment.cdk.destroy(tmp_path / "out-3").succeeded
+    assert not [name for name in queries.repositories(environment.aws) if "-cached-" in name]

@@ -14,8 +14,8 @@ from aws_cdk import aws_ecr as ecr
 
 from arm64_agent_image import Arm64AgentRuntimeArtifact
 
-from . import apps, reading
-from .stage import AMD64_BASE, BUSYBOX_BASE, Rehearsal
+from . import apps, queries
+from .environment import AMD64_BASE, BUSYBOX_BASE, Environment
 
 RUNTIME = "AWS::BedrockAgentCore::Runtime"
 Resources = dict[str, dict[str, Any]]
@@ -67,39 +67,39 @@ def without_pull(resources: Resources) -> None:
 
 
 @pytest.fixture
-def folder(stage: Rehearsal, tmp_path: Path) -> Iterator[Path]:
+def folder(environment: Environment, tmp_path: Path) -> Iterator[Path]:
     """A folder whose app is destroyed at the end."""
     yield tmp_path
-    assert stage.cdk.destroy(tmp_path / "out").succeeded
-    assert [name for name in reading.runtimes(stage.account) if name.startswith("Order")] == []
+    assert environment.cdk.destroy(tmp_path / "out").succeeded
+    assert [name for name in queries.runtimes(environment.aws) if name.startswith("Order")] == []
 
 
 def test_without_the_edge_the_runtime_is_created_before_its_image_and_fails(
-    stage: Rehearsal, folder: Path
+    environment: Environment, folder: Path
 ) -> None:
     app = apps.agent(apps.source(folder / "agent", "1"))
     output = edited(apps.synthesize(folder / "out", OrderNone=app), "OrderNone", without_edge)
-    began = stage.account.now()
-    outcome = stage.cdk.deploy(output)
+    began = environment.aws.now()
+    outcome = environment.cdk.deploy(output)
     assert not outcome.succeeded
     assert "The specified image identifier does not exist in the repository" in " ".join(
         outcome.output.split()
     )
-    assert stage.account.builds(began) == []
-    assert reading.stack_status(stage.account, "OrderNone") == "ROLLBACK_COMPLETE"
+    assert environment.aws.builds(began) == []
+    assert queries.stack_status(environment.aws, "OrderNone") == "ROLLBACK_COMPLETE"
 
 
-def test_the_uri_alone_orders_the_resources(stage: Rehearsal, folder: Path) -> None:
+def test_the_uri_alone_orders_the_resources(environment: Environment, folder: Path) -> None:
     app = apps.agent(apps.source(folder / "agent", "1"))
     output = edited(apps.synthesize(folder / "out", OrderUri=app), "OrderUri", without_depends_on)
-    outcome = stage.cdk.deploy(output)
+    outcome = environment.cdk.deploy(output)
     assert outcome.succeeded, outcome.output
 
 
-def test_a_role_without_pull_permission_is_refused(stage: Rehearsal, folder: Path) -> None:
+def test_a_role_without_pull_permission_is_refused(environment: Environment, folder: Path) -> None:
     app = apps.agent(apps.source(folder / "agent", "1"))
     output = edited(apps.synthesize(folder / "out", OrderPull=app), "OrderPull", without_pull)
-    outcome = stage.cdk.deploy(output)
+    outcome = environment.cdk.deploy(output)
     assert not outcome.succeeded
     assert "Access denied while validating ECR URI" in " ".join(outcome.output.split())
 
@@ -119,16 +119,18 @@ def prebuilt(uri: str) -> apps.Fill:
     return fill
 
 
-def test_an_amd64_image_is_refused_by_the_runtime(stage: Rehearsal, folder: Path) -> None:
-    outcome = stage.cdk.deploy(apps.synthesize(folder / "out", OrderAmd=prebuilt(AMD64_BASE)))
+def test_an_amd64_image_is_refused_by_the_runtime(environment: Environment, folder: Path) -> None:
+    outcome = environment.cdk.deploy(apps.synthesize(folder / "out", OrderAmd=prebuilt(AMD64_BASE)))
     assert not outcome.succeeded
     words = "Architecture incompatible for uri"
     assert words in " ".join(outcome.output.split()), outcome.output
     assert "Supported architectures: [arm64]" in " ".join(outcome.output.split())
 
 
-def test_a_prebuilt_arm64_image_is_deployed_and_nothing_is_built(stage: Rehearsal, folder: Path) -> None:
-    began = stage.account.now()
-    outcome = stage.cdk.deploy(apps.synthesize(folder / "out", OrderArm=prebuilt(BUSYBOX_BASE)))
+def test_a_prebuilt_arm64_image_is_deployed_and_nothing_is_built(
+    environment: Environment, folder: Path
+) -> None:
+    began = environment.aws.now()
+    outcome = environment.cdk.deploy(apps.synthesize(folder / "out", OrderArm=prebuilt(BUSYBOX_BASE)))
     assert outcome.succeeded, outcome.output
-    assert stage.account.builds(began) == []
+    assert environment.aws.builds(began) == []

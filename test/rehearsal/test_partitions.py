@@ -8,64 +8,64 @@ from pathlib import Path
 
 import pytest
 
-from . import apps, reading
-from .account import ACCOUNT, Place
-from .stage import BUSYBOX, Rehearsal, deployable
+from . import apps, queries
+from .emulated_aws import ACCOUNT, Region
+from .environment import BUSYBOX, Environment, deployable
 
-PLACES = {
+REGIONS = {
     "China": (
-        Place("aws-cn", "cn-north-1", "amazonaws.com.cn"),
+        Region("aws-cn", "cn-north-1", "amazonaws.com.cn"),
         "log: https://console.amazonaws.cn/codesuite/",
     ),
     "GovCloud": (
-        Place("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
+        Region("aws-us-gov", "us-gov-west-1", "amazonaws.com"),
         "log: https://console.amazonaws-us-gov.com/codesuite/",
     ),
-    "unknown": (Place("aws-new", "new-north-1", "amazonaws.new"), "log: build arm64-agent-image-"),
+    "unknown": (Region("aws-new", "new-north-1", "amazonaws.new"), "log: build arm64-agent-image-"),
 }
 
 
 @pytest.fixture
-def there(stage: Rehearsal, place: Place) -> Iterator[Rehearsal]:
+def there(environment: Environment, region: Region) -> Iterator[Environment]:
     """An account in another partition, built for by the same engine."""
-    with deployable(stage.engine, place, [BUSYBOX]) as running:
+    with deployable(environment.engine, region, [BUSYBOX]) as running:
         yield running
 
 
-@pytest.mark.parametrize(("place", "where_to_read_on"), PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize(("region", "where_to_read_on"), REGIONS.values(), ids=REGIONS)
 def test_an_image_is_built_and_run_in(
-    there: Rehearsal, place: Place, where_to_read_on: str, tmp_path: Path
+    there: Environment, region: Region, where_to_read_on: str, tmp_path: Path
 ) -> None:
-    base, account = f"{place.registry}/{BUSYBOX}", there.account
+    base, aws = f"{region.registry}/{BUSYBOX}", there.aws
     directory = apps.source(tmp_path / "agent", "1")
     stacks = {"Agent": apps.agent(directory, base=base)}
-    outcome = there.cdk.deploy(apps.synthesize(tmp_path / "1", "codebuild", place, **stacks))
+    outcome = there.cdk.deploy(apps.synthesize(tmp_path / "1", "codebuild", region, **stacks))
     assert outcome.succeeded, outcome.output
 
-    uri = reading.runtimes(account)["Agent_Agent"]["uri"]
-    assert uri.startswith(f"{place.registry}/arm64-agent-image-")
-    assert reading.platform(account, uri) == "linux/arm64"
-    roles = account.client("iam").list_roles()["Roles"]
-    assert all(role["Arn"].startswith(f"arn:{place.partition}:iam::{ACCOUNT}:role/") for role in roles)
-    log = [event["line"] for event in account.journal("log")]
-    assert f"logged in to {place.registry}" in log
+    uri = queries.runtimes(aws)["Agent_Agent"]["uri"]
+    assert uri.startswith(f"{region.registry}/arm64-agent-image-")
+    assert queries.platform(aws, uri) == "linux/arm64"
+    roles = aws.client("iam").list_roles()["Roles"]
+    assert all(role["Arn"].startswith(f"arn:{region.partition}:iam::{ACCOUNT}:role/") for role in roles)
+    log = [event["line"] for event in aws.journal("log")]
+    assert f"logged in to {region.registry}" in log
     assert not [line for line in log if "ECR Public" in line or "public.ecr.aws" in line]
     assert "arn:aws:" not in json.dumps(policies(there))
 
     apps.source(directory, "2", f"{apps.DOCKERFILE}RUN no-such-program\n")
-    outcome = there.cdk.deploy(apps.synthesize(tmp_path / "2", "codebuild", place, **stacks))
+    outcome = there.cdk.deploy(apps.synthesize(tmp_path / "2", "codebuild", region, **stacks))
     assert not outcome.succeeded
     said = " ".join(outcome.output.split())
     assert "no-such-program: not found" in said
     assert where_to_read_on in said
-    assert reading.runtimes(account)["Agent_Agent"]["uri"] == uri
+    assert queries.runtimes(aws)["Agent_Agent"]["uri"] == uri
     assert there.cdk.destroy(tmp_path / "2").succeeded
-    assert reading.leftovers(account) == {}
+    assert queries.leftovers(aws) == {}
 
 
-def policies(there: Rehearsal) -> list[object]:
+def policies(there: Environment) -> list[object]:
     """What the roles of the stack may do, and who they are for."""
-    iam = there.account.client("iam")
+    iam = there.aws.client("iam")
     return [
         iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
         for role in iam.list_roles()["Roles"]

@@ -16,8 +16,8 @@ from aws_cdk import aws_ssm as ssm
 
 from arm64_agent_image import Arm64AgentRuntimeArtifact, BuildSecret, ImageBuild
 
-from . import apps, reading
-from .stage import BUSYBOX_BASE, Rehearsal
+from . import apps, queries
+from .environment import BUSYBOX_BASE, Environment
 
 DOCKERFILE = """\
 ARG BASE_IMAGE
@@ -30,12 +30,12 @@ RUN ls -a /run/secrets > /mounted 2>&1; env > /environment; cat /proc/[0-9]*/env
 
 
 @pytest.fixture(scope="module")
-def planted(stage: Rehearsal) -> dict[str, str]:
+def planted(environment: Environment) -> dict[str, str]:
     """The values of a secret and of a parameter that the account holds."""
     values = {"token": secrets.token_hex(20), "parameter": secrets.token_hex(20)}
-    client = stage.account.client("secretsmanager")
+    client = environment.aws.client("secretsmanager")
     arn = client.create_secret(Name="hub", SecretString=json.dumps({"field": values["token"]}))["ARN"]
-    stage.account.client("ssm").put_parameter(
+    environment.aws.client("ssm").put_parameter(
         Name="/agent/parameter", Value=values["parameter"], Type="SecureString"
     )
     return {**values, "arn": arn}
@@ -69,16 +69,16 @@ def assembly(planted: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="module")
-def image(stage: Rehearsal, assembly: Path) -> tuple[bytes, str]:
+def image(environment: Environment, assembly: Path) -> tuple[bytes, str]:
     """The image as `docker save` writes it, and its URI; the stack is destroyed again."""
-    outcome = stage.cdk.deploy(assembly)
+    outcome = environment.cdk.deploy(assembly)
     assert outcome.succeeded, outcome.output
-    uri = reading.runtimes(stage.account)["Secrets_Agent"]["uri"]
-    local = uri.replace(uri.partition("/")[0], stage.account.registry, 1)
-    stage.engine.run("pull", "--quiet", "--platform=linux/arm64", local)
+    uri = queries.runtimes(environment.aws)["Secrets_Agent"]["uri"]
+    local = uri.replace(uri.partition("/")[0], environment.aws.registry, 1)
+    environment.engine.run("pull", "--quiet", "--platform=linux/arm64", local)
     saved = assembly.parent / "image.tar"
-    stage.engine.run("save", f"--output={saved}", local)
-    stage.engine.run("rmi", "--force", local)
+    environment.engine.run("save", f"--output={saved}", local)
+    environment.engine.run("rmi", "--force", local)
     return saved.read_bytes(), uri
 
 
@@ -111,11 +111,11 @@ def test_a_secret_arrives_where_it_is_mounted(image: tuple[bytes, str], planted:
 
 
 def test_a_secret_is_nowhere_else(
-    stage: Rehearsal, image: tuple[bytes, str], assembly: Path, planted: dict[str, str]
+    environment: Environment, image: tuple[bytes, str], assembly: Path, planted: dict[str, str]
 ) -> None:
     places = {f"image{path}": data for path, data in contents(image[0]).items()}
     places |= {str(path): path.read_bytes() for path in assembly.rglob("*") if path.is_file()}
-    logs = stage.account.client("logs")
+    logs = environment.aws.client("logs")
     for group in logs.describe_log_groups()["logGroups"]:
         events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
         places[f"log {group['logGroupName']}"] = "\n".join(e["message"] for e in events).encode()
@@ -133,9 +133,9 @@ def test_a_run_step_sees_nothing_of_the_build_s_environment(image: tuple[bytes, 
 
 
 def test_the_build_is_not_told_where_cloudformation_awaits_its_answer(
-    stage: Rehearsal, image: tuple[bytes, str]
+    environment: Environment, image: tuple[bytes, str]
 ) -> None:
-    codebuild = stage.account.client("codebuild")
+    codebuild = environment.aws.client("codebuild")
     builds = [
         codebuild.batch_get_builds(ids=codebuild.list_builds_for_project(projectName=project)["ids"])[
             "builds"

@@ -12,17 +12,17 @@ from aws_cdk import aws_ecr as ecr
 
 from arm64_agent_image import ImageBuild
 
-from . import apps, reading
-from .stage import Rehearsal
+from . import apps, queries
+from .environment import Environment
 
 NAME = "shared/agents"
 STACKS = ("SharedOne", "SharedTwo")
 
 
 @pytest.fixture(params=["IMMUTABLE", "MUTABLE"])
-def repository(request: pytest.FixtureRequest, stage: Rehearsal) -> Iterator[str]:
+def repository(request: pytest.FixtureRequest, environment: Environment) -> Iterator[str]:
     """A repository that belongs to none of the stacks, with tags of either kind."""
-    client = stage.account.client("ecr")
+    client = environment.aws.client("ecr")
     client.create_repository(repositoryName=NAME, imageTagMutability=request.param)
     yield NAME
     client.delete_repository(repositoryName=NAME, force=True)
@@ -41,25 +41,25 @@ def agent(directory: Path) -> apps.Fill:
 
 
 @pytest.fixture
-def output(repository: str, stage: Rehearsal, tmp_path: Path) -> Iterator[Path]:
+def output(repository: str, environment: Environment, tmp_path: Path) -> Iterator[Path]:
     """The app of both stacks; it is destroyed at the end, and the repository keeps its image."""
     directory = apps.source(tmp_path / "agent", "1")
     yield apps.synthesize(tmp_path / "out", **dict.fromkeys(STACKS, agent(directory)))
-    assert stage.cdk.destroy(tmp_path / "out").succeeded
-    assert len(reading.tags(stage.account, repository)) == 1
+    assert environment.cdk.destroy(tmp_path / "out").succeeded
+    assert len(queries.tags(environment.aws, repository)) == 1
 
 
-def digests(stage: Rehearsal) -> set[str]:
+def digests(environment: Environment) -> set[str]:
     """The digests of all images in the repository, with and without a tag."""
-    images = stage.account.client("ecr").list_images(repositoryName=NAME)["imageIds"]
+    images = environment.aws.client("ecr").list_images(repositoryName=NAME)["imageIds"]
     return {image["imageDigest"] for image in images}
 
 
-def end_of_builds(stage: Rehearsal, began: float) -> list[str]:
+def end_of_builds(environment: Environment, began: float) -> list[str]:
     """How the builds ended, once all of them have: a deployment waits for its image only."""
     deadline = time.monotonic() + 120
     while True:
-        statuses = [event["status"] for event in stage.account.journal("build", began)]
+        statuses = [event["status"] for event in environment.aws.journal("build", began)]
         ended = [status for status in statuses if status != "IN_PROGRESS"]
         if 2 * len(ended) == len(statuses):
             return ended
@@ -67,30 +67,30 @@ def end_of_builds(stage: Rehearsal, began: float) -> list[str]:
         time.sleep(0.2)
 
 
-def test_parallel_deploys_of_the_same_source_both_succeed(stage: Rehearsal, output: Path) -> None:
-    began = stage.account.now()
-    outcome = stage.cdk.deploy(output, "--concurrency=2")
+def test_parallel_deploys_of_the_same_source_both_succeed(environment: Environment, output: Path) -> None:
+    began = environment.aws.now()
+    outcome = environment.cdk.deploy(output, "--concurrency=2")
     assert outcome.succeeded, outcome.output
-    assert len({reading.runtimes(stage.account)[f"{stack}_Agent"]["uri"] for stack in STACKS}) == 1
-    assert set(end_of_builds(stage, began)) == {"SUCCEEDED"}
+    assert len({queries.runtimes(environment.aws)[f"{stack}_Agent"]["uri"] for stack in STACKS}) == 1
+    assert set(end_of_builds(environment, began)) == {"SUCCEEDED"}
 
 
 def test_a_build_that_comes_second_leaves_the_image_of_the_first_in_place(
-    stage: Rehearsal, output: Path
+    environment: Environment, output: Path
 ) -> None:
-    stage.account.limit_builds(1)
-    began = stage.account.now()
-    outcome = stage.cdk.deploy(output, "--concurrency=2")
+    environment.aws.limit_builds(1)
+    began = environment.aws.now()
+    outcome = environment.cdk.deploy(output, "--concurrency=2")
     assert outcome.succeeded, outcome.output
-    assert end_of_builds(stage, began) == ["SUCCEEDED"] * 2
-    assert len(stage.account.journal("push", began)) == len(digests(stage)) == 1
+    assert end_of_builds(environment, began) == ["SUCCEEDED"] * 2
+    assert len(environment.aws.journal("push", began)) == len(digests(environment)) == 1
 
 
 @pytest.mark.parametrize("repository", ["IMMUTABLE"], indirect=True)
-def test_a_later_stack_with_the_same_source_builds_nothing(stage: Rehearsal, output: Path) -> None:
-    first = stage.cdk.deploy(output, stacks=STACKS[:1])
+def test_a_later_stack_with_the_same_source_builds_nothing(environment: Environment, output: Path) -> None:
+    first = environment.cdk.deploy(output, stacks=STACKS[:1])
     assert first.succeeded, first.output
-    began = stage.account.now()
-    second = stage.cdk.deploy(output, stacks=STACKS[1:])
+    began = environment.aws.now()
+    second = environment.cdk.deploy(output, stacks=STACKS[1:])
     assert second.succeeded, second.output
-    assert stage.account.builds(began) == []
+    assert environment.aws.builds(began) == []

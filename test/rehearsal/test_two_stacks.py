@@ -6,12 +6,12 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
-from . import apps, reading
-from .cdk import Outcome
-from .stage import Rehearsal
+from . import apps, queries
+from .cdk_cli import Outcome
+from .environment import Environment
 
 
-def deploy(stage: Rehearsal, folder: Path, version: str) -> Outcome:
+def deploy(environment: Environment, folder: Path, version: str) -> Outcome:
     """Deploy this version of the agent, the Runtime's stack after the image's."""
     directory = apps.source(folder / "agent", version)
     made = []
@@ -23,18 +23,20 @@ def deploy(stage: Rehearsal, folder: Path, version: str) -> Outcome:
         apps.runtime(stack, "Agent", made[0])
 
     output = apps.synthesize(folder / f"out-{version}", TwoImage=hold_image, TwoAgent=hold_runtime)
-    return stage.cdk.deploy(output)
+    return environment.cdk.deploy(output)
 
 
-def test_new_code_is_deployed_across_stacks_without_export_in_use(stage: Rehearsal, tmp_path: Path) -> None:
-    began = stage.account.now()
+def test_new_code_is_deployed_across_stacks_without_export_in_use(
+    environment: Environment, tmp_path: Path
+) -> None:
+    began = environment.aws.now()
     uris = []
     for version in ("1", "2"):
-        outcome = deploy(stage, tmp_path, version)
+        outcome = deploy(environment, tmp_path, version)
         assert outcome.succeeded, outcome.output
-        uris.append(reading.runtimes(stage.account)["TwoAgent_Agent"]["uri"])
+        uris.append(queries.runtimes(environment.aws)["TwoAgent_Agent"]["uri"])
     assert uris[0] != uris[1]
     assert uris[0].rpartition(":")[0] == uris[1].rpartition(":")[0]
-    assert len(stage.account.builds(began)) == 2
-    destroyed = stage.cdk.destroy(tmp_path / "out-2")
+    assert len(environment.aws.builds(began)) == 2
+    destroyed = environment.cdk.destroy(tmp_path / "out-2")
     assert destroyed.succeeded, destroyed.output

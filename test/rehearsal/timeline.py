@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from .account import Account
+from .emulated_aws import EmulatedAws
 
 ENDINGS = ("_COMPLETE", "_FAILED", "_SKIPPED")
 STACK = "AWS::CloudFormation::Stack"
@@ -17,11 +17,11 @@ STACK = "AWS::CloudFormation::Stack"
 class Timeline:
     """Prints the account's journal from now on."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, aws: EmulatedAws) -> None:
         """Remember where the journal ends now."""
-        self.account = account
+        self.aws = aws
         self.began = time.time()
-        self.seen = len(account.journal())
+        self.seen = len(aws.journal())
         self.started: dict[tuple[str, str], float] = {}
         self.ended = threading.Event()
 
@@ -42,7 +42,7 @@ class Timeline:
         self._print_new()
 
     def _print_new(self) -> None:
-        events = self.account.journal()[self.seen :]
+        events = self.aws.journal()[self.seen :]
         self.seen += len(events)
         for event in events:
             text = getattr(self, f"_{event['kind']}", lambda _event: "")(event)

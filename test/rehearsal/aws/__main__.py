@@ -5,27 +5,27 @@ import sys
 from ministack.app import main
 
 from . import (
+    agentcore_invocations,
     cloudformation,
     codebuild,
+    codebuild_projects,
     express,
-    functions,
-    invocations,
-    projects,
+    iam,
+    lambda_errors,
     registry,
     resource_import,
-    sessions,
     stepfunctions,
 )
 
 cloudformation.install()
 codebuild.install()
 express.install()
-functions.install()
-invocations.install()
-projects.install()
+lambda_errors.install()
+agentcore_invocations.install()
+codebuild_projects.install()
 registry.install()
 resource_import.install()
-sessions.install()
+iam.install()
 stepfunctions.install()
 sys.argv = ["test.rehearsal.aws"]
 main()

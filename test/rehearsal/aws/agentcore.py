@@ -17,8 +17,8 @@ from ministack.core.responses import get_region
 from ministack.services import bedrock_agentcore as service
 from ministack.services import cloudcontrol, ecr
 
-from . import sessions
-from .folder import fault, record
+from . import iam
+from .journal import fault, record
 from .partition import PARTITION, URL_SUFFIX
 
 TYPE = "AWS::BedrockAgentCore::Runtime"
@@ -63,14 +63,14 @@ def check(uri: str, role_arn: str) -> None:
         raise RefusedError(
             f"Ecr uri region '{match['region']}' does not match the application region '{get_region()}'"
         )
-    if not sessions.trusts(role_arn, "bedrock-agentcore.amazonaws.com"):
+    if not iam.trusts(role_arn, "bedrock-agentcore.amazonaws.com"):
         raise RefusedError(
             f"Role validation failed for '{role_arn}'. Please verify that the role exists and its trust"
             " policy allows assumption by this service"
         )
     repository = f"arn:{PARTITION}:ecr:{match['region']}:{match['account']}:repository/{match['name']}"
     for action, resource in [("ecr:GetAuthorizationToken", "*"), *((action, repository) for action in PULL)]:
-        if not sessions.allows(role_arn, action, resource):
+        if not iam.allows(role_arn, action, resource):
             raise RefusedError(
                 f"Access denied while validating ECR URI '{uri}'. The execution role requires permissions for"
                 f" ecr:GetAuthorizationToken, {' and '.join(PULL)}: {action} on {resource} is missing"

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .folder import FOLDER
+from .journal import FOLDER
 
 LIMITS = FOLDER / "limits.json"
 QUEUED_PER_RUNNING = 5

@@ -16,10 +16,10 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import codebuild as service
 
-from . import build_environment, build_queue, build_source, buildspec, network, sessions
+from . import build_environment, build_queue, build_source, buildspec, iam, vpc
 from .build_host import BuildHost, FreshHost, SharedHost
 from .build_source import BuildError
-from .folder import fault, record
+from .journal import fault, record
 
 Build = dict[str, Any]
 _hosts: dict[str, BuildHost] = {}
@@ -68,13 +68,13 @@ def _planned_end(build: Build) -> str | None:
 
 
 def _build(build: Build, project: dict[str, Any], emit: Any) -> str:
-    if not sessions.trusts(project["serviceRole"], "codebuild.amazonaws.com"):
+    if not iam.trusts(project["serviceRole"], "codebuild.amazonaws.com"):
         message = f"CodeBuild is not authorized to perform: sts:AssumeRole on {project['serviceRole']}"
         raise BuildError("SUBMITTED", "ACCESS_DENIED", message)
     _phase(build, "QUEUED", "SUCCEEDED")
     build["currentPhase"] = "PROVISIONING"
     if "vpcConfig" in build:
-        network.check(project["serviceRole"], build["vpcConfig"])
+        vpc.check(project["serviceRole"], build["vpcConfig"])
     host = _host(project["name"], emit)
     _hosts[build["id"]] = host
     seconds = _seconds(build, "Timeout", "timeoutInMinutes")
@@ -105,13 +105,13 @@ def _run_phases(build: Build, host: BuildHost, emit: Any) -> str:
     role, session = build["serviceRole"], f"AWSCodeBuild-{build['id'].split(':')[1]}"
     source, region = build["source"], get_region()
     if source.get("type") == "S3":
-        s3 = build_environment.client("s3", sessions.assume(role, session), region)
+        s3 = build_environment.client("s3", iam.assume(role, session), region)
         build_source.download(s3, source["location"], host.source)
     spec = build_source.buildspec(source, host.source, host.folder)
     _phase(build, "DOWNLOAD_SOURCE", "SUCCEEDED")
     environment = build_environment.environment(
         {**host.environment, **_codebuild_variables(build), **_planned_variables(build)},
-        sessions.assume(role, session, refusable=True),
+        iam.assume(role, session, refusable=True),
         region,
         buildspec.variables(spec),
         build["environment"]["environmentVariables"],

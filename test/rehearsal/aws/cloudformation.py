@@ -16,8 +16,8 @@ from ministack.core.responses import get_account_id
 from ministack.services import ecr, iam
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
-from . import agentcore, express, network
-from .folder import record
+from . import agentcore, express, vpc
+from .journal import record
 
 _sort = engine._topological_sort
 _event = stacks._add_event
@@ -30,7 +30,7 @@ POLICY_LIMIT = 10_240
 def install() -> None:
     """Add the Runtime's type, the eager order, refusals, the journal and what the CLI reads."""
     agentcore.install(provisioners._RESOURCE_HANDLERS)
-    network.install(provisioners._RESOURCE_HANDLERS)
+    vpc.install(provisioners._RESOURCE_HANDLERS)
     provisioners._custom_resource_update = _update_custom_resource
     for kind in ("AWS::IAM::Role", "AWS::IAM::Policy"):
         handler = provisioners._RESOURCE_HANDLERS[kind]

@@ -15,8 +15,8 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response, new_uuid
 from ministack.services import codebuild as service
 
-from . import build_queue, builds, limits
-from .folder import fault, record
+from . import build_queue, builds, codebuild_limits
+from .journal import fault, record
 
 TOKEN_LIFETIME = 300.0
 _tokens: dict[tuple[str, str], tuple[float, dict[str, Any], str]] = {}
@@ -59,7 +59,7 @@ def _answer(request: dict[str, Any], project: dict[str, Any]) -> Any:
                 400,
             )
         return json_response({"build": copy.deepcopy(service._builds[seen[2]])})
-    refusal = limits.refused_build(request)
+    refusal = codebuild_limits.refused_build(request)
     if refusal:
         return error_response_json("InvalidInputException", refusal, 400)
     build = _new_build(project, request)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .relay import Relay
+from .port_forwarding import Relay
 
 HERE = Path(__file__).parent
 PREFIX = "rehearsal-host-"

@@ -8,7 +8,7 @@ from typing import Any
 
 from ministack.services import ecr
 
-from .folder import fault, record
+from .journal import fault, record
 
 _put_manifest = ecr._v2_put_manifest
 _batch_get_image = ecr._batch_get_image

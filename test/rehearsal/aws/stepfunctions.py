@@ -11,7 +11,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import stepfunctions as service
 
-from . import sessions
+from . import iam
 from .partition import PARTITION
 
 _execute_task = service._execute_task
@@ -35,7 +35,7 @@ def _checked(function: str, event: Any) -> Any:
     arn = function
     if not function.startswith("arn:"):
         arn = f"arn:{PARTITION}:lambda:{get_region()}:{get_account_id()}:function:{function}"
-    if not sessions.allows(role, action, arn):
+    if not iam.allows(role, action, arn):
         name = role.rsplit("/", 1)[-1]
         user = f"arn:{PARTITION}:sts::{get_account_id()}:assumed-role/{name}/rehearsal"
         raise service._ExecutionError(

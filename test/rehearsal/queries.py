@@ -6,12 +6,12 @@ import json
 import urllib.request
 from typing import Any
 
-from .account import Account
+from .emulated_aws import EmulatedAws
 
 
-def runtimes(account: Account) -> dict[str, dict[str, Any]]:
+def runtimes(aws: EmulatedAws) -> dict[str, dict[str, Any]]:
     """The Runtimes of the account by name, with their URI and version."""
-    control = account.client("bedrock-agentcore-control")
+    control = aws.client("bedrock-agentcore-control")
     found = {}
     for summary in control.list_agent_runtimes()["agentRuntimes"]:
         runtime = control.get_agent_runtime(agentRuntimeId=summary["agentRuntimeId"])
@@ -20,55 +20,53 @@ def runtimes(account: Account) -> dict[str, dict[str, Any]]:
     return found
 
 
-def stack_status(account: Account, stack: str) -> str:
+def stack_status(aws: EmulatedAws, stack: str) -> str:
     """CloudFormation's status of a stack."""
-    return str(account.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
+    return str(aws.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"])
 
 
-def repositories(account: Account) -> set[str]:
+def repositories(aws: EmulatedAws) -> set[str]:
     """The names of the repositories, but for base images and the CDK's own."""
-    names = {r["repositoryName"] for r in account.client("ecr").describe_repositories()["repositories"]}
+    names = {r["repositoryName"] for r in aws.client("ecr").describe_repositories()["repositories"]}
     return {name for name in names if not name.startswith(("base/", "cdk-"))}
 
 
-def tags(account: Account, repository: str) -> set[str]:
+def tags(aws: EmulatedAws, repository: str) -> set[str]:
     """The image tags of a repository, but for layer caches."""
-    images = account.client("ecr").list_images(repositoryName=repository)["imageIds"]
+    images = aws.client("ecr").list_images(repositoryName=repository)["imageIds"]
     return {i["imageTag"] for i in images if "imageTag" in i and not i["imageTag"].startswith("cache-")}
 
 
-def manifest(account: Account, uri: str) -> dict[str, Any]:
+def manifest(aws: EmulatedAws, uri: str) -> dict[str, Any]:
     """The manifest of an image in the registry."""
     name, _, tag = uri.partition("/")[2].rpartition(":")
-    found = account.client("ecr").batch_get_image(repositoryName=name, imageIds=[{"imageTag": tag}])["images"]
+    found = aws.client("ecr").batch_get_image(repositoryName=name, imageIds=[{"imageTag": tag}])["images"]
     document: dict[str, Any] = json.loads(found[0]["imageManifest"])
     return document
 
 
-def platform(account: Account, uri: str) -> str:
+def platform(aws: EmulatedAws, uri: str) -> str:
     """The platform of an image, from the config that the registry holds."""
     name = uri.partition("/")[2].rpartition(":")[0]
-    digest = manifest(account, uri)["config"]["digest"]
-    url = account.client("ecr").get_download_url_for_layer(repositoryName=name, layerDigest=digest)[
-        "downloadUrl"
-    ]
+    digest = manifest(aws, uri)["config"]["digest"]
+    url = aws.client("ecr").get_download_url_for_layer(repositoryName=name, layerDigest=digest)["downloadUrl"]
     with urllib.request.urlopen(url) as answer:
         config = json.load(answer)
     return f"{config['os']}/{config['architecture']}"
 
 
-def leftovers(account: Account) -> dict[str, list[str]]:
+def leftovers(aws: EmulatedAws) -> dict[str, list[str]]:
     """Everything that the library's stacks make, if any of it is still there."""
-    stacks = account.client("cloudformation").describe_stacks()["Stacks"]
-    iam = account.client("iam").list_roles()["Roles"]
+    stacks = aws.client("cloudformation").describe_stacks()["Stacks"]
+    iam = aws.client("iam").list_roles()["Roles"]
     found = {
         "stacks": [s["StackName"] for s in stacks if s["StackName"] != "CDKToolkit"],
-        "runtimes": list(runtimes(account)),
-        "repositories": sorted(repositories(account)),
-        "projects": account.client("codebuild").list_projects()["projects"],
-        "functions": [f["FunctionName"] for f in account.client("lambda").list_functions()["Functions"]],
+        "runtimes": list(runtimes(aws)),
+        "repositories": sorted(repositories(aws)),
+        "projects": aws.client("codebuild").list_projects()["projects"],
+        "functions": [f["FunctionName"] for f in aws.client("lambda").list_functions()["Functions"]],
         "state machines": [
-            m["name"] for m in account.client("stepfunctions").list_state_machines()["stateMachines"]
+            m["name"] for m in aws.client("stepfunctions").list_state_machines()["stateMachines"]
         ],
         "roles": [r["RoleName"] for r in iam if not r["RoleName"].startswith("cdk-")],
     }

@@ -9,7 +9,9 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def shared(name: str, folder: Path, make: Callable[[], bool], remove: Callable[[], None]) -> Iterator[None]:
+def reference_counted(
+    name: str, folder: Path, make: Callable[[], bool], remove: Callable[[], None]
+) -> Iterator[None]:
     """Call `make`, which says whether there was something to make, and at the last end `remove`.
 
     A lock in `folder` is held by everybody who needs it; a mark there says that it is to be removed, even if

@@ -11,7 +11,7 @@ from ministack.core.responses import error_response_json
 from ministack.services import codebuild as service
 from ministack.services.cloudformation import provisioners
 
-from . import limits
+from . import codebuild_limits
 
 
 def install() -> None:
@@ -41,7 +41,7 @@ def install() -> None:
 def _refusing(answer: Any) -> Any:
     def checked(request: dict[str, Any]) -> Any:
         name, source = request.get("name", ""), request.get("source") or {}
-        refusal = limits.refused_project(name, source, request.get("environment") or {})
+        refusal = codebuild_limits.refused_project(name, source, request.get("environment") or {})
         return error_response_json("InvalidInputException", refusal, 400) if refusal else answer(request)
 
     return checked
@@ -49,7 +49,7 @@ def _refusing(answer: Any) -> Any:
 
 def _check(name: str, properties: dict[str, Any]) -> None:
     convert = provisioners._codebuild_cfn_to_api
-    refusal = limits.refused_project(
+    refusal = codebuild_limits.refused_project(
         name, convert(properties.get("Source") or {}), convert(properties.get("Environment") or {})
     )
     if refusal:

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
-from .account import Account
+from .emulated_aws import EmulatedAws
 from .engine import Engine
 from .processes import RehearsalError
 
@@ -19,12 +19,12 @@ PATIENCE = 60.0
 
 
 @contextlib.contextmanager
-def running(engine: Engine, account: Account, uri: str) -> Iterator[str]:
+def running(engine: Engine, aws: EmulatedAws, uri: str) -> Iterator[str]:
     """Pull the image from the registry and run it; yields the address that answers.
 
     :raises RehearsalError: when the engine cannot run it, with the reason.
     """
-    image = uri.replace(account.place.registry, account.registry)
+    image = uri.replace(aws.region.registry, aws.registry)
     container = engine.run("run", "--detach", "--platform=linux/arm64", "--publish=127.0.0.1::8080", image)
     try:
         address = f"http://{engine.run('port', container, '8080/tcp').splitlines()[0]}"

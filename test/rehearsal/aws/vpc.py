@@ -13,7 +13,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2
 
-from . import sessions
+from . import iam
 from .build_source import BuildError
 from .partition import PARTITION
 
@@ -40,8 +40,8 @@ def check(role_arn: str, vpc: dict[str, Any]) -> None:
     interface = f"arn:{PARTITION}:ec2:{get_region()}:{get_account_id()}:network-interface/eni-1"
     subnet = f"arn:{PARTITION}:ec2:{get_region()}:{get_account_id()}:subnet/{vpc['subnets'][0]}"
     keys = {"ec2:Subnet": subnet, "ec2:AuthorizedService": "codebuild.amazonaws.com"}
-    denied = [action for action in ANYWHERE if not sessions.allows(role_arn, action, "*")]
-    if not sessions.allows(role_arn, PERMISSION, interface, keys):
+    denied = [action for action in ANYWHERE if not iam.allows(role_arn, action, "*")]
+    if not iam.allows(role_arn, PERMISSION, interface, keys):
         denied.append(PERMISSION)
     if denied:
         message = f"Unexpected EC2 error: UnauthorizedOperation ({', '.join(denied)})"

@@ -1,4 +1,4 @@
-"""An app with a stack for every mode and option, synthesized by `python -m test.linted_app OUTDIR`."""
+"""An app with every mode and option: `python -m test.app_with_every_option OUTDIR` synthesizes it."""
 
 import sys
 from pathlib import Path

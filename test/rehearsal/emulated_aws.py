@@ -25,29 +25,29 @@ HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
-class Place:
+class Region:
     """A region of a partition, and the end of the host names there."""
 
     partition: str = "aws"
-    region: str = "us-east-1"
+    name: str = "us-east-1"
     url_suffix: str = "amazonaws.com"
 
     @property
     def registry(self) -> str:
         """The host name of the account's ECR registry."""
-        return f"{ACCOUNT}.dkr.ecr.{self.region}.{self.url_suffix}"
+        return f"{ACCOUNT}.dkr.ecr.{self.name}.{self.url_suffix}"
 
 
-HOME = Place()
+DEFAULT_REGION = Region()
 
 
 @dataclass(frozen=True)
-class Account:
+class EmulatedAws:
     """An emulated account on one port of 127.0.0.1."""
 
     folder: Path
     port: int
-    place: Place = HOME
+    region: Region = DEFAULT_REGION
 
     @property
     def endpoint(self) -> str:
@@ -65,8 +65,8 @@ class Account:
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": self.place.region,
-            "AWS_DEFAULT_REGION": self.place.region,
+            "AWS_REGION": self.region.name,
+            "AWS_DEFAULT_REGION": self.region.name,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -78,7 +78,7 @@ class Account:
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.endpoint,
-            region_name=self.place.region,
+            region_name=self.region.name,
             aws_access_key_id="test",
             aws_secret_access_key="test",
         )
@@ -118,9 +118,9 @@ class Account:
 
 
 @contextlib.contextmanager
-def account(folder: Path, engine: Engine, place: Place = HOME) -> Iterator[Account]:
+def emulated_aws(folder: Path, engine: Engine, region: Region = DEFAULT_REGION) -> Iterator[EmulatedAws]:
     """An account for the duration of the block."""
-    served = Account(folder, free_port(), place)
+    served = EmulatedAws(folder, free_port(), region)
     log = folder / "aws.log"
     environment = {
         **os.environ,
@@ -132,7 +132,7 @@ def account(folder: Path, engine: Engine, place: Place = HOME) -> Iterator[Accou
         "GATEWAY_PORT": str(served.port),
         "MINISTACK_HOST": "127.0.0.1",
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "MINISTACK_REGION": place.region,
+        "MINISTACK_REGION": region.name,
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "SFN_WAIT_SCALE": WAIT_SCALE,
@@ -140,8 +140,8 @@ def account(folder: Path, engine: Engine, place: Place = HOME) -> Iterator[Accou
         "PYTHONPATH": str(HERE.parents[1]),
         "TMPDIR": str(folder / "tmp"),
         "REHEARSAL_FOLDER": str(folder),
-        "REHEARSAL_PARTITION": place.partition,
-        "REHEARSAL_URL_SUFFIX": place.url_suffix,
+        "REHEARSAL_PARTITION": region.partition,
+        "REHEARSAL_URL_SUFFIX": region.url_suffix,
         "REHEARSAL_DOCKER_CONFIG": f"{engine.environment['DOCKER_CONFIG']}/config.json",
         "REHEARSAL_LAUNCHERS": str(_launchers(folder, engine.docker, served.registry)),
     }

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import base_images, cdk
-from .account import HOME, Account, Place, account
+from . import base_images, cdk_cli
+from .emulated_aws import DEFAULT_REGION, EmulatedAws, Region, emulated_aws
 from .engine import Engine, engine
 from .processes import RehearsalError, sigterm_as_interrupt
 from .progress import step
@@ -20,52 +20,54 @@ from .progress import step
 PROJECT = Path(__file__).resolve().parents[2]
 PYTHON, BUSYBOX, AMD64 = "base/python:3.13-slim", "base/busybox:1", "base/amd64:1"
 MAKERS = {PYTHON: base_images.python, BUSYBOX: base_images.busybox, AMD64: base_images.amd64}
-PYTHON_BASE = f"{HOME.registry}/{PYTHON}"
-BUSYBOX_BASE = f"{HOME.registry}/{BUSYBOX}"
-AMD64_BASE = f"{HOME.registry}/{AMD64}"
-AMD64_INDEX = f"{HOME.registry}/base/amd64:index"
+PYTHON_BASE = f"{DEFAULT_REGION.registry}/{PYTHON}"
+BUSYBOX_BASE = f"{DEFAULT_REGION.registry}/{BUSYBOX}"
+AMD64_BASE = f"{DEFAULT_REGION.registry}/{AMD64}"
+AMD64_INDEX = f"{DEFAULT_REGION.registry}/base/amd64:index"
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class Environment:
     """An emulated account with a registry, and the tools that deploy to it."""
 
     folder: Path
     engine: Engine
-    account: Account
-    cdk: cdk.Cdk
+    aws: EmulatedAws
+    cdk: cdk_cli.CdkCli
 
 
 @contextlib.contextmanager
-def rehearsal() -> Iterator[Rehearsal]:
+def rehearsal() -> Iterator[Environment]:
     """Start everything, and stop everything at the end, after an interrupt too."""
     with sigterm_as_interrupt(), engine() as docker, deployable(docker) as running:
-        _put_index(running.account)
+        _put_index(running.aws)
         yield running
 
 
 @contextlib.contextmanager
-def deployable(docker: Engine, place: Place = HOME, images: Iterable[str] = MAKERS) -> Iterator[Rehearsal]:
+def deployable(
+    docker: Engine, region: Region = DEFAULT_REGION, images: Iterable[str] = MAKERS
+) -> Iterator[Environment]:
     """A bootstrapped account with these base images, for an engine that runs already."""
-    program = cdk.program(PROJECT / "node_modules")
+    program = cdk_cli.program(PROJECT / "node_modules")
     with contextlib.ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="arm64-rehearsal-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        cloud = stack.enter_context(account(folder, docker, place))
+        cloud = stack.enter_context(emulated_aws(folder, docker, region))
         with step("serving base images"):
             for name in images:
                 _serve(docker, cloud, name)
-        tool = cdk.Cdk(program, cloud, docker, folder)
+        tool = cdk_cli.CdkCli(program, cloud, docker, folder)
         with step("cdk bootstrap"):
             outcome = tool.bootstrap()
         if not outcome.succeeded:
             raise RehearsalError(f"cdk bootstrap failed:\n{outcome.output[-2000:]}")
-        yield Rehearsal(folder, docker, cloud, tool)
+        yield Environment(folder, docker, cloud, tool)
 
 
-def _serve(docker: Engine, cloud: Account, name: str) -> None:
+def _serve(docker: Engine, cloud: EmulatedAws, name: str) -> None:
     """Put a base image that Dockerfiles name into the account's registry."""
     cloud.client("ecr").create_repository(repositoryName=name.partition(":")[0])
     local = f"{cloud.registry}/{name}"
@@ -73,7 +75,7 @@ def _serve(docker: Engine, cloud: Account, name: str) -> None:
     docker.run("push", "--quiet", local)
 
 
-def _put_index(cloud: Account) -> None:
+def _put_index(cloud: EmulatedAws) -> None:
     """An index that offers linux/amd64 only, as most published base images without arm64 are."""
     ecr, name = cloud.client("ecr"), "base/amd64"
     (image,) = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": "1"}])["images"]

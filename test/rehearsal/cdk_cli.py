@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .account import ACCOUNT, Account
+from .emulated_aws import ACCOUNT, EmulatedAws
 from .engine import Engine
 from .processes import RehearsalError
 
-PATIENCE = 240.0
+TIMEOUT = 240.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Session:
     def expect(self, text: str) -> str:
         """Wait until the command prints this text; what it has printed since the last one, in one line."""
         with self._news:
-            self._news.wait_for(lambda: self._ended or text in self._said(), PATIENCE)
+            self._news.wait_for(lambda: self._ended or text in self._said(), TIMEOUT)
             said = self._said()
             if text not in said:
                 raise RehearsalError(f"the command did not print {text!r}:\n{self._output}")
@@ -67,11 +67,11 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Cdk:
+class CdkCli:
     """The CDK command line with its environment."""
 
     program: Path
-    account: Account
+    aws: EmulatedAws
     engine: Engine
     folder: Path
 
@@ -82,14 +82,14 @@ class Cdk:
         }
         return {
             **inherited,
-            **self.account.environment(),
+            **self.aws.environment(),
             **self.engine.environment,
             "CDK_DOCKER": str(self.folder / "bin/docker"),
             "CDK_HOME": str(self.folder / "cdk-home"),
             "CDK_DISABLE_CLI_TELEMETRY": "1",
             "CDK_DISABLE_VERSION_CHECK": "1",
             "CDK_DEFAULT_ACCOUNT": ACCOUNT,
-            "CDK_DEFAULT_REGION": self.account.place.region,
+            "CDK_DEFAULT_REGION": self.aws.region.name,
             "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
             "CI": "true",
         }
@@ -97,7 +97,7 @@ class Cdk:
     def run(self, *arguments: str, cwd: Path | None = None, more: Mapping[str, str] | None = None) -> Outcome:
         """Run one command to its end."""
         environment = {**self.environment(), **(more or {})}
-        return run(self.command(*arguments), environment, cwd or self.folder, PATIENCE)
+        return run(self.command(*arguments), environment, cwd or self.folder, TIMEOUT)
 
     @contextlib.contextmanager
     def session(self, *arguments: str, cwd: Path, more: Mapping[str, str]) -> Iterator[Session]:
@@ -114,7 +114,7 @@ class Cdk:
 
     def bootstrap(self) -> Outcome:
         """`cdk bootstrap` of the account."""
-        return self.run("bootstrap", f"aws://{ACCOUNT}/{self.account.place.region}", cwd=self.folder)
+        return self.run("bootstrap", f"aws://{ACCOUNT}/{self.aws.region.name}", cwd=self.folder)
 
     def deploy(self, assembly: Path, *arguments: str, stacks: Sequence[str] = ("--all",)) -> Outcome:
         """`cdk deploy` of a synthesized app."""

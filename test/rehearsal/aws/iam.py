@@ -12,7 +12,7 @@ from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam, sts
 
 from . import express
-from .folder import fault, record
+from .journal import fault, record
 from .partition import PARTITION
 
 _pin_origin = app.pin_request_origin

@@ -1,4 +1,4 @@
-"""What the automatic choice gives for each context: `python -m test.choices DIRECTORY CONTEXTS [--stage]`.
+"""Prints the automatic choice for each context: `python -m test.print_build_choice DIRECTORY CONTEXTS`.
 
 A process of its own, because jsii's Node process keeps the environment that it started with.
 """
