@@ -1,6 +1,6 @@
-"""Prints the automatic choice for each context: `python -m test.print_build_choice DIRECTORY CONTEXTS`.
+"""Prints the automatic choice case by case: `python -m test.print_build_choice`.
 
-A process of its own, because jsii's Node process keeps the environment that it started with.
+Each line of standard input is a case, each line of standard output its choices.
 """
 
 import json
@@ -34,8 +34,13 @@ def choice(directory: str, context: dict[str, Any], in_stage: bool) -> dict[str,
         }
 
 
+def main() -> None:
+    """Answer case by case, until standard input ends."""
+    for line in sys.stdin:
+        case = json.loads(line)
+        found = [choice(case["directory"], context, case["stage"]) for context in case["contexts"]]
+        print(json.dumps(found), flush=True)
+
+
 if __name__ == "__main__":
-    json.dump(
-        [choice(sys.argv[1], context, "--stage" in sys.argv) for context in json.loads(sys.argv[2])],
-        sys.stdout,
-    )
+    main()

@@ -1,4 +1,4 @@
-"""Who builds, by the first rule that matches: each environment in a process of its own."""
+"""Who builds: the first rule that matches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from aws_cdk import App, Stack, Stage
 from aws_cdk.assertions import Annotations, Match
 
 from test.synth import container_uri, new_app, new_image, new_runtime, synthesize
-from tools.hosts import environment, folder_of
+from tools.hosts import change_host, changing_host, folder_of
 
 ROOT = Path(__file__).parents[1]
 ARM, X86 = "arm64", "x64"
@@ -25,61 +26,81 @@ NOTHING: dict[str, Any] = {}
 AMPLIFY = "amplify-backend-type"
 
 
-def choices(
-    directory: Path,
-    architecture: str,
-    *contexts: dict[str, Any],
-    commands: tuple[str, ...] = (),
-    stage: bool = False,
-    variables: Mapping[str, str] | None = None,
-    **env: str,
-) -> list[dict[str, str]]:
-    """What a host of this architecture, with nothing but these variables, chooses for each context."""
+@dataclass(frozen=True)
+class Host:
+    """A simulated host of any architecture and environment, and the agent whose app it synthesizes."""
+
+    process: subprocess.Popen[str]
+    file: Path
+    directory: Path
+
+    def choices(
+        self,
+        architecture: str,
+        *contexts: dict[str, Any],
+        commands: tuple[str, ...] = (),
+        stage: bool = False,
+        variables: Mapping[str, str] | None = None,
+    ) -> list[dict[str, str]]:
+        """What a host of this architecture, with nothing but these variables, chooses for each context."""
+        change_host(self.file, architecture, *commands, **(variables or {}))
+        case = {"directory": str(self.directory), "contexts": contexts or [NOTHING], "stage": stage}
+        assert self.process.stdin
+        assert self.process.stdout
+        print(json.dumps(case), file=self.process.stdin, flush=True)
+        found: list[dict[str, str]] = json.loads(self.process.stdout.readline())
+        return found
+
+    def choice(self, architecture: str, *contexts: dict[str, Any], **options: Any) -> dict[str, str]:
+        """What the host chooses for one context."""
+        (found,) = self.choices(architecture, *contexts, **options)
+        return found
+
+    def modes(self, architecture: str, *contexts: dict[str, Any], **options: Any) -> list[str]:
+        """The modes that the host chooses for each context."""
+        return [choice["mode"] for choice in self.choices(architecture, *contexts, **options)]
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A process that synthesizes, and the file that says on which host."""
+    file = tmp_path_factory.mktemp("host") / "host.json"
     path = os.pathsep.join([str(ROOT), str(ROOT / "build" / "bindings" / "python" / "src")])
-    process = subprocess.run(
-        [
-            *(
-                sys.executable,
-                "-m",
-                "test.print_build_choice",
-                str(directory),
-                json.dumps(contexts or [NOTHING]),
-            ),
-            *(["--stage"] if stage else []),
-        ],
+    with subprocess.Popen(
+        [sys.executable, "-m", "test.print_build_choice"],
         cwd=ROOT,
-        env={**environment(architecture, *commands, **{**env, **(variables or {})}), "PYTHONPATH": path},
+        env={**os.environ, **changing_host(file, ARM), "PYTHONPATH": path},
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        check=True,
-    )
-    found: list[dict[str, str]] = json.loads(process.stdout)
-    return found
+    ) as running:
+        yield running, file
+        assert running.stdin
+        running.stdin.close()
 
 
-def modes(
-    directory: Path, architecture: str, *contexts: dict[str, Any], variables: Mapping[str, str]
-) -> list[str]:
-    return [choice["mode"] for choice in choices(directory, architecture, *contexts, variables=variables)]
+@pytest.fixture
+def host(process: tuple[subprocess.Popen[str], Path], agent: Path) -> Host:
+    return Host(*process, agent)
 
 
-def test_context_is_asked_first(agent: Path) -> None:
+def test_context_is_asked_first(host: Host) -> None:
     contexts = [{CONTEXT: "local", AMPLIFY: "branch"}, {CONTEXT: "codebuild", AMPLIFY: "sandbox"}]
     env = {VARIABLE: "codebuild", "AWS_BRANCH": "main", "CI": "true"}
-    assert modes(agent, ARM, *contexts, variables=env) == ["local", "codebuild"]
+    assert host.modes(ARM, *contexts, variables=env) == ["local", "codebuild"]
 
 
 @pytest.mark.parametrize("mode", ["local", "codebuild"])
-def test_then_the_environment_variable(agent: Path, mode: str) -> None:
+def test_then_the_environment_variable(host: Host, mode: str) -> None:
     contexts = [NOTHING, {AMPLIFY: "branch"}, {AMPLIFY: "sandbox"}]
-    found = choices(agent, X86, *contexts, variables={VARIABLE: mode, "AWS_BRANCH": "main"})
+    found = host.choices(X86, *contexts, variables={VARIABLE: mode, "AWS_BRANCH": "main"})
     assert [choice["mode"] for choice in found] == [mode] * 3
     assert found[0]["reason"] == f"environment variable {VARIABLE} is {mode}"
 
 
 @pytest.mark.parametrize("value", ["docker", "LOCAL", "true"])
-def test_fails_when_the_environment_variable_is_something_else(agent: Path, value: str) -> None:
-    (found,) = choices(agent, ARM, variables={VARIABLE: value})
+def test_fails_when_the_environment_variable_is_something_else(host: Host, value: str) -> None:
+    found = host.choice(ARM, variables={VARIABLE: value})
     expected = f"environment variable {VARIABLE} must be 'local' or 'codebuild', got \"{value}\""
     assert expected in found["error"]
 
@@ -91,41 +112,41 @@ def test_fails_when_the_context_is_something_else(app: App, agent: Path) -> None
             new_image(stack, agent, image_build=None)
 
 
-def test_an_empty_environment_variable_says_nothing(agent: Path) -> None:
-    assert modes(agent, ARM, variables={VARIABLE: ""}) == ["local"]
+def test_an_empty_environment_variable_says_nothing(host: Host) -> None:
+    assert host.modes(ARM, variables={VARIABLE: ""}) == ["local"]
 
 
-def test_an_amplify_branch_builds_in_codebuild(agent: Path) -> None:
-    (found,) = choices(agent, ARM, {AMPLIFY: "branch"})
+def test_an_amplify_branch_builds_in_codebuild(host: Host) -> None:
+    found = host.choice(ARM, {AMPLIFY: "branch"})
     assert found["mode"] == "codebuild"
     assert found["reason"] == "an Amplify branch deployment (context 'amplify-backend-type' is branch)"
 
 
 @pytest.mark.parametrize(("architecture", "mode"), [(ARM, "local"), (X86, "codebuild")])
-def test_an_amplify_sandbox_is_a_developers_machine(agent: Path, architecture: str, mode: str) -> None:
+def test_an_amplify_sandbox_is_a_developers_machine(host: Host, architecture: str, mode: str) -> None:
     contexts = [{AMPLIFY: "sandbox"}, {AMPLIFY: "standalone"}]
     env = {"AWS_BRANCH": "main"} if mode == "local" else {}
-    found = modes(agent, architecture, *contexts, variables=env)
+    found = host.modes(architecture, *contexts, variables=env)
     assert found == [mode, "codebuild"]
 
 
-def test_the_amplify_console_builds_in_codebuild(agent: Path) -> None:
-    (found,) = choices(agent, ARM, AWS_BRANCH="feature/x")
+def test_the_amplify_console_builds_in_codebuild(host: Host) -> None:
+    found = host.choice(ARM, variables={"AWS_BRANCH": "feature/x"})
     assert found["mode"] == "codebuild"
     assert found["reason"] == "an Amplify Console build (environment variable AWS_BRANCH is feature/x)"
 
 
 @pytest.mark.parametrize("architecture", [ARM, X86])
-def test_a_build_in_codebuild_leaves_the_image_to_codebuild(agent: Path, architecture: str) -> None:
-    (found,) = choices(agent, architecture, CODEBUILD_BUILD_ID="synth:1", CI="true")
+def test_a_build_in_codebuild_leaves_the_image_to_codebuild(host: Host, architecture: str) -> None:
+    found = host.choice(architecture, variables={"CODEBUILD_BUILD_ID": "synth:1", "CI": "true"})
     assert found["mode"] == "codebuild"
     assert found["reason"].startswith(
         "a build in AWS CodeBuild (environment variable CODEBUILD_BUILD_ID is set)"
     )
 
 
-def test_a_stage_of_a_pipeline_builds_in_codebuild(agent: Path) -> None:
-    (found,) = choices(agent, ARM, stage=True)
+def test_a_stage_of_a_pipeline_builds_in_codebuild(host: Host) -> None:
+    found = host.choice(ARM, stage=True)
     assert found["mode"] == "codebuild"
     assert found["reason"].startswith("a stage of CDK Pipelines (in stack Pipeline)")
 
@@ -137,11 +158,11 @@ def test_a_stage_of_the_app_itself_is_no_pipeline(tmp_path: Path, agent: Path) -
 
 
 @pytest.mark.parametrize("variable", ["CI", "GITHUB_ACTIONS"])
-def test_a_ci_machine_builds_itself_only_if_it_is_arm(agent: Path, variable: str) -> None:
-    (found,) = choices(agent, X86, variables={variable: "true"})
+def test_a_ci_machine_builds_itself_only_if_it_is_arm(host: Host, variable: str) -> None:
+    found = host.choice(X86, variables={variable: "true"})
     assert found["mode"] == "codebuild"
     assert found["reason"].startswith(f"a CI machine (environment variable {variable} is set)")
-    assert modes(agent, ARM, variables={variable: "true"}) == ["local"]
+    assert host.modes(ARM, variables={variable: "true"}) == ["local"]
 
 
 @pytest.mark.parametrize(
@@ -152,40 +173,40 @@ def test_a_ci_machine_builds_itself_only_if_it_is_arm(agent: Path, variable: str
     ],
 )
 def test_a_developers_machine_builds_if_it_is_arm(
-    agent: Path, architecture: str, mode: str, reason: str
+    host: Host, architecture: str, mode: str, reason: str
 ) -> None:
-    (found,) = choices(agent, architecture, CI="false")
+    found = host.choice(architecture, variables={"CI": "false"})
     assert (found["mode"], found["reason"]) == (mode, reason)
 
 
 @pytest.mark.parametrize("command", ["docker", "finch", "podman"])
-def test_any_known_container_command_builds_locally(agent: Path, command: str) -> None:
-    (found,) = choices(agent, ARM, commands=(command,))
+def test_any_known_container_command_builds_locally(host: Host, command: str) -> None:
+    found = host.choice(ARM, commands=(command,))
     assert found["mode"] == "local"
     assert found["reason"].endswith(f"builds the image itself, with {command}")
 
 
 @pytest.mark.parametrize("contexts", [NOTHING, {AMPLIFY: "sandbox"}])
 def test_a_machine_without_a_container_command_leaves_the_image_to_codebuild(
-    agent: Path, contexts: dict[str, Any]
+    host: Host, contexts: dict[str, Any]
 ) -> None:
-    (found,) = choices(agent, ARM, contexts, commands=("git",))
+    found = host.choice(ARM, contexts, commands=("git",))
     assert found["mode"] == "codebuild"
     assert found["reason"].endswith(
         "without a container command: neither docker, finch nor podman is on its PATH"
     )
 
 
-def test_cdk_docker_is_the_container_command(agent: Path) -> None:
+def test_cdk_docker_is_the_container_command(host: Host) -> None:
     for command in ("podman", str(folder_of("podman") / "podman")):
-        (found,) = choices(agent, ARM, commands=("podman",), CDK_DOCKER=command)
+        found = host.choice(ARM, commands=("podman",), variables={"CDK_DOCKER": command})
         assert found["mode"] == "local"
         assert found["reason"].endswith(f"with {command}")
 
 
-def test_cdk_docker_that_does_not_exist_leaves_the_image_to_codebuild(agent: Path) -> None:
-    for command in ("pdoman", "/no/such/podman", str(agent)):
-        (found,) = choices(agent, ARM, commands=("docker",), CDK_DOCKER=command)
+def test_cdk_docker_that_does_not_exist_leaves_the_image_to_codebuild(host: Host) -> None:
+    for command in ("pdoman", "/no/such/podman", str(host.directory)):
+        found = host.choice(ARM, commands=("docker",), variables={"CDK_DOCKER": command})
         assert found["mode"] == "codebuild"
         expected = f"'{command}' (environment variable CDK_DOCKER) is not an executable on it"
         assert found["reason"].endswith(expected)
@@ -194,13 +215,13 @@ def test_cdk_docker_that_does_not_exist_leaves_the_image_to_codebuild(agent: Pat
 FORCED_LOCAL = {CONTEXT: "local"}
 
 
-def test_a_local_build_on_x86_warns_that_it_needs_emulation(agent: Path) -> None:
-    (found,) = choices(agent, X86, FORCED_LOCAL)
+def test_a_local_build_on_x86_warns_that_it_needs_emulation(host: Host) -> None:
+    found = host.choice(X86, FORCED_LOCAL)
     assert found["warnings"].startswith(
         "this machine is x64, so it builds a linux/arm64 image only with emulation"
     )
     assert "[ack: arm64-agent-image:emulation]" in found["warnings"]
-    (found,) = choices(agent, ARM, FORCED_LOCAL)
+    found = host.choice(ARM, FORCED_LOCAL)
     assert found["warnings"] == ""
 
 
@@ -212,14 +233,14 @@ def test_a_local_build_on_x86_warns_that_it_needs_emulation(agent: Path) -> None
     ],
 )
 def test_a_local_build_warns_when_the_cdk_cli_would_not_find_its_command(
-    agent: Path, commands: tuple[str, ...], advice: str
+    host: Host, commands: tuple[str, ...], advice: str
 ) -> None:
-    (found,) = choices(agent, ARM, FORCED_LOCAL, commands=commands)
+    found = host.choice(ARM, FORCED_LOCAL, commands=commands)
     assert "the CDK CLI builds the image with 'docker', which is not an executable" in found["warnings"]
     assert advice in found["warnings"]
     assert "[ack: arm64-agent-image:containerCommand]" in found["warnings"]
-    (found,) = choices(
-        agent, ARM, FORCED_LOCAL, commands=commands, CDK_DOCKER=str(folder_of("finch") / "finch")
+    found = host.choice(
+        ARM, FORCED_LOCAL, commands=commands, variables={"CDK_DOCKER": str(folder_of("finch") / "finch")}
     )
     assert found["warnings"] == ""
 

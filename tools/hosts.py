@@ -1,5 +1,6 @@
-"""Environments that make a CDK app believe it runs on another machine."""
+"""Environments that make a CDK app run as if on another machine."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,25 +9,54 @@ from pathlib import Path
 from urllib.parse import quote
 
 KEPT = ("HOME", "TMPDIR", "LANG", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION")
+CHANGING_HOST = """\
+import { readFileSync } from 'node:fs';
+const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(NODE|JSII|SIM)/.test(name)));
+const host = () => JSON.parse(readFileSync(own.SIMULATED_HOST, 'utf8'));
+Object.defineProperty(process, 'arch', { get: () => host().architecture });
+Object.defineProperty(process, 'env', { get: () => ({ ...own, ...host().variables }) });
+"""
 COMMANDS = Path(__file__).parents[1] / "build/hosts"
 
 
 def environment(architecture: str, *commands: str, **variables: str) -> dict[str, str]:
-    """A host of this architecture, `arm64` or `x64`, without the CI variables of this one.
+    """The environment of a host of this architecture, `arm64` or `x64`, without this machine's CI variables.
 
     Its `PATH` has Node.js and these container commands, `docker` unless others are named: files that are
     found but not run, as at synthesis.
     """
-    script = quote(f"Object.defineProperty(process,'arch',{{value:'{architecture}'}})", safe="(),.")
+    script = f"Object.defineProperty(process,'arch',{{value:'{architecture}'}})"
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return {
         **kept,
         "PATH": os.pathsep.join(str(folder_of(command)) for command in ("node", *(commands or ("docker",)))),
-        "NODE_OPTIONS": f"--import=data:text/javascript,{script}",
+        "NODE_OPTIONS": _preloading(script),
         "CDK_DEFAULT_ACCOUNT": "111122223333",
         "CDK_DEFAULT_REGION": "us-east-1",
         **variables,
     }
+
+
+def changing_host(file: Path, architecture: str, *commands: str, **variables: str) -> dict[str, str]:
+    """An environment that makes Node.js read its host from a file whenever it asks, first this one.
+
+    jsii's Node.js process keeps the environment and architecture it starts with, and takes seconds to start;
+    this way, one process can be many hosts.
+    """
+    change_host(file, architecture, *commands, **variables)
+    return {"SIMULATED_HOST": str(file), "NODE_OPTIONS": _preloading(CHANGING_HOST)}
+
+
+def change_host(file: Path, architecture: str, *commands: str, **variables: str) -> None:
+    """Let the process that reads its host from this file be on another one."""
+    seen = environment(architecture, *commands, **variables)
+    del seen["NODE_OPTIONS"]
+    file.write_text(json.dumps({"architecture": architecture, "variables": seen}))
+
+
+def _preloading(script: str) -> str:
+    """The value of NODE_OPTIONS that runs a script first."""
+    return f"--import=data:text/javascript,{quote(script, safe='(),.')}"
 
 
 def folder_of(command: str) -> Path:

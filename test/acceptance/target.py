@@ -47,8 +47,8 @@ class Target:
 
     def cdk(self, *arguments: str) -> cdk_cli.Outcome:
         """Run one command of the CDK CLI to its end."""
-        command = [str(cdk_cli.program(PROJECT / "node_modules")), "--no-notices", "--no-color", *arguments]
-        return cdk_cli.run(["node", *command], self.environment, self.folder, DEPLOY_SECONDS)
+        launcher = cdk_cli.launcher(cdk_cli.program(PROJECT / "node_modules"), fast_polling=not self.is_real)
+        return cdk_cli.run([*launcher, *arguments], self.environment, self.folder, DEPLOY_SECONDS)
 
     @property
     def lacks_docker(self) -> str | None:

@@ -11,12 +11,19 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from .emulated_aws import ACCOUNT, EmulatedAws
 from .engine import Engine
 from .processes import RehearsalError
 
 TIMEOUT = 240.0
+POLLING_INTERVALS = (2_000, 5_000)
+FAST_POLLING = f"""\
+const wait = globalThis.setTimeout
+const quick = (run, ms, ...rest) => wait(run, {list(POLLING_INTERVALS)}.includes(ms) ? ms / 10 : ms, ...rest)
+globalThis.setTimeout = Object.defineProperties(quick, Object.getOwnPropertyDescriptors(wait))
+"""
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ class CdkCli:
 
     def command(self, *arguments: str) -> list[str]:
         """The command line with the options that every command gets."""
-        return ["node", str(self.program), "--no-notices", "--no-color", "--no-version-reporting", *arguments]
+        return [*launcher(self.program), "--no-version-reporting", *arguments]
 
     def bootstrap(self) -> Outcome:
         """`cdk bootstrap` of the account."""
@@ -150,6 +157,15 @@ def _started(command: Sequence[str], environment: Mapping[str, str], folder: Pat
         errors="replace",
         start_new_session=True,
     )
+
+
+def launcher(program: Path, fast_polling: bool = True) -> list[str]:
+    """The command line that starts the CDK CLI.
+
+    The CLI asks CloudFormation for news every two to five seconds; with `fast_polling`, ten times as often.
+    """
+    preload = [f"--import=data:text/javascript,{quote(FAST_POLLING)}"] if fast_polling else []
+    return ["node", *preload, str(program), "--no-notices", "--no-color"]
 
 
 def program(*folders: Path) -> Path:
