@@ -37,6 +37,7 @@ ONE_STACK = {
     "existing-apps/private_base_image.py": "PrivateBaseImage",
     "existing-apps/private_subnets.py": "PrivateSubnets",
     "existing-apps/several_runtimes.py": "SeveralRuntimes",
+    "strands/app.py": "FirstAgent",
     "monorepo/infrastructure/app.py": "Monorepo",
     "python-app/app.py": "PythonAppAgent",
 }
