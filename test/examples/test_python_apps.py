@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from test.examples.synthesis import ARM, EXAMPLES, X86, Synthesis
 from test.synth import (
     IMAGE,
     POLICY,
@@ -22,13 +21,8 @@ from test.synth import (
     canonical,
     container_uri,
     listing,
-    read_assembly,
 )
-from tools.hosts import environment
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
-ARM, X86 = "arm64", "x64"
 ONE_STACK = {
     "existing-apps/alpha_runtime.py": "AlphaRuntime",
     "existing-apps/build_secrets.py": "BuildSecrets",
@@ -41,30 +35,6 @@ ONE_STACK = {
     "monorepo/infrastructure/app.py": "Monorepo",
     "python-app/app.py": "PythonAppAgent",
 }
-
-
-class Synthesis:
-    """Synthesizes each example once for each kind of machine."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.done: dict[tuple[str, str], Assembly] = {}
-
-    def __call__(self, app: str, architecture: str = X86, **variables: str) -> Assembly:
-        if (app, architecture) not in self.done:
-            output = self.folder / f"{app.replace('/', '-')}-{architecture}"
-            subprocess.run(
-                [sys.executable, Path(app).name],
-                cwd=(EXAMPLES / app).parent,
-                env={
-                    **environment(architecture, **variables),
-                    "PYTHONPATH": str(ROOT / "build/bindings/python/src"),
-                    "CDK_OUTDIR": str(output),
-                },
-                check=True,
-            )
-            self.done[app, architecture] = read_assembly(output)
-        return self.done[app, architecture]
 
 
 @pytest.fixture(scope="module")
