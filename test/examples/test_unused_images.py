@@ -83,7 +83,10 @@ def control(*versions: dict[str, Any]) -> Any:
     ]
     stub.add_response("list_agent_runtimes", {"agentRuntimes": listed[-1:]}, {})
     middle = len(listed) // 2
-    pages = ({"agentRuntimes": listed[:middle], "nextToken": "more"}, {"agentRuntimes": listed[middle:]})
+    pages: tuple[dict[str, Any], ...] = (
+        {"agentRuntimes": listed[:middle], "nextToken": "more"},
+        {"agentRuntimes": listed[middle:]},
+    )
     details = iter(enumerate(versions, 1))
     for page, token in zip(pages, ({}, {"nextToken": "more"}), strict=True):
         stub.add_response("list_agent_runtime_versions", page, {"agentRuntimeId": id, **token})
