@@ -40,7 +40,7 @@ def add_image(
 
 
 def add_runtime(app: cdk.App, stack: str, image: Arm64AgentRuntimeArtifact) -> None:
-    """A Runtime bound to the image, whose role another app made."""
+    """A Runtime that is bound to the image. Its role belongs to another app."""
     scope = cdk.Stack.of(app.node.find_child(stack))
     runtime = agentcore.CfnRuntime(
         scope,
@@ -58,9 +58,9 @@ def add_runtime(app: cdk.App, stack: str, image: Arm64AgentRuntimeArtifact) -> N
 
 
 def build_app(outdir: str) -> cdk.App:
-    """The app; what the library does not make itself is imported, so that it is not linted.
+    """The app. Resources that the library does not create are imported, so that they are not linted.
 
-    The canary is a bucket that every linter complains of.
+    The canary is a bucket to which every linter objects.
     """
     app = cdk.App(outdir=outdir, analytics_reporting=False)
     imports = cdk.Stack(app, "Imports", env=ENVIRONMENT)

@@ -1,4 +1,4 @@
-"""What most tests of the construct start from."""
+"""Fixtures for the tests of the construct."""
 
 from pathlib import Path
 

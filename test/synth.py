@@ -1,4 +1,4 @@
-"""Apps of the tests and what they synthesize to, checked for references that lead nowhere."""
+"""Apps for tests and their templates, in which every reference is resolved."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Template:
         return container_uri(self.only(RUNTIME))
 
     def statements(self, role: str) -> list[Json]:
-        """What the role of this logical id may do, by its own policies and those of this template."""
+        """The statements of a role: of its inline policies and of the policies in this template."""
         inline = self.named(role).properties.get("Policies", [])
         attached = [p.properties for p in self.all(POLICY) if {"Ref": role} in p.properties["Roles"]]
         return [
@@ -104,7 +104,7 @@ class Assembly:
         return template
 
     def parameters(self, image: Resource) -> str:
-        """The parameters of an image's build, as they are uploaded."""
+        """The build parameters of an image, as uploaded."""
         key = literal_end(image.properties["Parameters"]).rpartition("/")[2]
         (file,) = self.directory.rglob(f"asset.{key}")
         return file.read_text()
@@ -120,7 +120,7 @@ class Assembly:
 
     @property
     def source_asset(self) -> Path:
-        """The one build context, as staged for its upload or its local build."""
+        """The only build context, as staged for upload or for a local build."""
         (context,) = [
             path
             for path in self.directory.glob("asset.*")
@@ -153,10 +153,10 @@ def write_files(directory: Path, files: Mapping[str, str | bytes]) -> Path:
 
 
 def new_app(output: Path, context: Mapping[str, Any] | None = None) -> App:
-    told_by_the_command_line = {"aws:cdk:enable-asset-metadata": True}
+    set_by_the_cli = {"aws:cdk:enable-asset-metadata": True}
     return App(
         outdir=str(output),
-        context={**told_by_the_command_line, **(context or {})},
+        context={**set_by_the_cli, **(context or {})},
         analytics_reporting=False,
         tree_metadata=False,
     )
@@ -179,16 +179,16 @@ def read_assembly(directory: Path) -> Assembly:
         if "Export" in output
     }
     for name, template in templates.items():
-        leading_nowhere = [
+        unresolved = [
             reference for reference in references(template.body) if not resolves(reference, template, exports)
         ]
-        assert not leading_nowhere, f"{name} has references that lead nowhere: {leading_nowhere}"
+        assert not unresolved, f"{name} has unresolved references: {unresolved}"
         assert_nested_stacks_fit(template, templates)
     return Assembly(directory, templates)
 
 
 def references(value: Any) -> Iterator[tuple[str, Any]]:
-    """Everything in a template that names something else, as its kind and its value."""
+    """Every reference in a template, as its kind and value."""
     if isinstance(value, list):
         for item in value:
             yield from references(item)
@@ -231,7 +231,7 @@ def assert_nested_stacks_fit(template: Template, templates: Mapping[str, Templat
 
 
 def literal_end(value: Any) -> str:
-    """The end of a string that begins with tokens."""
+    """The literal end of a string that begins with tokens."""
     return str(value if isinstance(value, str) else (value.get("Fn::Join") or [0, [value["Fn::Sub"]]])[1][-1])
 
 
@@ -246,7 +246,7 @@ def container_uri(runtime: Resource) -> Any:
 def new_image(
     scope: Construct, directory: Path, name: str = "Image", **props: Any
 ) -> Arm64AgentRuntimeArtifact:
-    """An image that CodeBuild builds, unless told otherwise."""
+    """An image, built by CodeBuild unless `props` say otherwise."""
     build = {"image_build": ImageBuild.code_build()}
     return Arm64AgentRuntimeArtifact(scope, name, directory=str(directory), **{**build, **props})
 
@@ -258,7 +258,7 @@ def new_runtime(
 
 
 def synthesize_image(output: Path, directory: Path, **props: Any) -> Assembly:
-    """An app of one stack, one image and its Runtime."""
+    """An app with one stack, one image and its Runtime."""
     app = new_app(output)
     stack = Stack(app, "Agent")
     new_runtime(stack, new_image(stack, directory, **props))

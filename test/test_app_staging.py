@@ -1,4 +1,4 @@
-"""Apps that keep their assets in a staging stack of their own: both modes, with and without a key."""
+"""Apps that keep their assets in a staging stack: both modes, with and without a KMS key."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def staged(output: Path, agent: Path, mode: str, env: str, encryption: str = "S3
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS)
-def test_a_local_image_gets_a_repository_of_the_staging_stack(tmp_path: Path, agent: Path, env: str) -> None:
+def test_a_local_image_uses_a_repository_of_the_staging_stack(tmp_path: Path, agent: Path, env: str) -> None:
     assembly = staged(tmp_path, agent, "local", env)
     (repository,) = staging_stack(assembly).all("AWS::ECR::Repository")
     name = repository.properties["RepositoryName"]

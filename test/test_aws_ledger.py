@@ -1,4 +1,4 @@
-"""docs/aws.md lists every statement about AWS that the project rests on, with its evidence."""
+"""docs/aws.md lists every statement about AWS that the project relies on, with its evidence."""
 
 import re
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ def links(text: str) -> set[str]:
 
 
 def is_evidence(link: str) -> bool:
-    """Whether a link is to documentation, an issue or a source; examples, registries and consoles are not."""
+    """Whether a link leads to documentation, an issue or source code."""
     return link.split("/")[2] in EVIDENCE_HOSTS and not link.startswith(OWN_REPOSITORY)
 
 
 def cited() -> Iterator[tuple[str, str]]:
-    """The evidence that code and tables cite, with the file that cites it."""
+    """The evidence cited in code and tables, each with the file that cites it."""
     for pattern in SOURCES:
         for path in ROOT.glob(pattern):
             yield from ((str(path.relative_to(ROOT)), link) for link in links(path.read_text()))
@@ -58,7 +58,7 @@ def test_every_statement_is_a_sentence() -> None:
     assert not [row.id for row in ROWS if not re.fullmatch(r"[A-Z`$].*\.", row.statement)]
 
 
-def test_every_statement_is_used_where_the_row_says() -> None:
+def test_every_statement_is_used_where_its_row_says() -> None:
     assert not [row.id for row in ROWS if not row.uses]
     for row in ROWS:
         for name, symbol in row.uses:

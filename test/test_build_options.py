@@ -1,4 +1,4 @@
-"""Options of a build in CodeBuild: each reaches its resource, with exactly the permissions it needs."""
+"""Each option of a build in CodeBuild configures its resource and adds only the permissions it needs."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ from test.synth import (
     synthesize,
 )
 
-TAGGED_BY_NOBODY = {POLICY, IMAGE}
+NOT_TAGGABLE = {POLICY, IMAGE}
 
 
 def built(stack: Stack, agent: Path, **options: Any) -> Arm64AgentRuntimeArtifact:
@@ -65,14 +65,14 @@ def statements_with(template: Template, action: str, role: str | None = None) ->
 
 
 def inline_statements(template: Template) -> list[Json]:
-    """What the role of the build may do from the moment it exists."""
+    """The inline statements of the build role."""
     (policy,) = template.named(build_role(template)).properties["Policies"]
     found: list[Json] = policy["PolicyDocument"]["Statement"]
     return found
 
 
 def variables(template: Template) -> Json:
-    """The environment variables of the project by name."""
+    """The environment variables of the project, by name."""
     found = template.only(PROJECT).properties["Environment"]["EnvironmentVariables"]
     return {v["Name"]: {k: v[k] for k in ("Type", "Value")} for v in found}
 
@@ -81,7 +81,7 @@ def only_template(app: App) -> Template:
     return synthesize(app)["Agent"]
 
 
-def test_a_repository_of_the_app_is_used_as_it_is(app: App, stack: Stack, agent: Path) -> None:
+def test_a_repository_of_the_app_is_used_unchanged(app: App, stack: Stack, agent: Path) -> None:
     own = ecr.Repository(stack, "Own")
     image = built(stack, agent, repository=own)
     template = only_template(app)
@@ -97,19 +97,23 @@ def test_a_repository_of_the_app_is_used_as_it_is(app: App, stack: Stack, agent:
 
 
 @pytest.mark.parametrize(("wanted", "text"), [(True, "true"), (False, "false")])
-def test_the_layer_cache_may_be_chosen(app: App, stack: Stack, agent: Path, wanted: bool, text: str) -> None:
+def test_the_layer_cache_can_be_switched_on_and_off(
+    app: App, stack: Stack, agent: Path, wanted: bool, text: str
+) -> None:
     built(stack, agent, repository=ecr.Repository(stack, "Own"), layer_cache=wanted)
     assert variables(only_template(app))["LAYER_CACHE"]["Value"] == text
 
 
-def test_a_repository_that_is_to_be_kept_keeps_its_images(app: App, stack: Stack, agent: Path) -> None:
+def test_a_retained_repository_keeps_its_images(app: App, stack: Stack, agent: Path) -> None:
     built(stack, agent, removal_policy=RemovalPolicy.RETAIN)
     repository = only_template(app).only(REPOSITORY)
     assert repository.body["DeletionPolicy"] == "Retain"
     assert repository.properties.get("EmptyOnDelete", False) is False
 
 
-def test_compute_type_build_image_and_timeout_reach_the_project(app: App, stack: Stack, agent: Path) -> None:
+def test_compute_type_build_image_and_timeout_configure_the_project(
+    app: App, stack: Stack, agent: Path
+) -> None:
     built(
         stack,
         agent,
@@ -124,7 +128,9 @@ def test_compute_type_build_image_and_timeout_reach_the_project(app: App, stack:
     assert project["TimeoutInMinutes"] == 12
 
 
-def test_a_build_image_of_a_private_repository_may_be_pulled(app: App, stack: Stack, agent: Path) -> None:
+def test_the_build_can_pull_its_build_image_from_a_private_repository(
+    app: App, stack: Stack, agent: Path
+) -> None:
     tools = ecr.Repository(stack, "Tools")
     own = ecr.Repository(stack, "Own")
     built(
@@ -134,7 +140,7 @@ def test_a_build_image_of_a_private_repository_may_be_pulled(app: App, stack: St
     assert "Tools" in canonical(statements_with(template, "ecr:GetDownloadUrlForLayer"))
 
 
-def test_the_log_goes_where_the_app_says(app: App, stack: Stack, agent: Path) -> None:
+def test_the_build_logs_to_the_log_group_of_the_app(app: App, stack: Stack, agent: Path) -> None:
     group = logs.LogGroup(stack, "Own")
     built(stack, agent, log_group=group)
     template = only_template(app)
@@ -146,14 +152,14 @@ def test_the_log_goes_where_the_app_says(app: App, stack: Stack, agent: Path) ->
     ]
 
 
-def test_the_construct_s_own_log_goes_with_the_stack(app: App, stack: Stack, agent: Path) -> None:
+def test_the_default_log_group_is_deleted_with_the_stack(app: App, stack: Stack, agent: Path) -> None:
     built(stack, agent, log_retention=logs.RetentionDays.THREE_DAYS)
     (group,) = [g for g in only_template(app).all("AWS::Logs::LogGroup") if g.logical_id.startswith("Image")]
     assert group.properties["RetentionInDays"] == 3
     assert group.body["DeletionPolicy"] == "Delete"
 
 
-def test_a_key_of_the_app_encrypts_the_repository(app: App, stack: Stack, agent: Path) -> None:
+def test_an_encryption_key_encrypts_the_repository(app: App, stack: Stack, agent: Path) -> None:
     key = kms.Key(stack, "Key")
     built(stack, agent, encryption_key=key)
     template = only_template(app)
@@ -161,8 +167,8 @@ def test_a_key_of_the_app_encrypts_the_repository(app: App, stack: Stack, agent:
     assert encryption == {"EncryptionType": "KMS", "KmsKey": stack.resolve(key.key_arn)}
 
 
-def test_each_key_gives_the_repository_a_name_of_its_own(tmp_path: Path, agent: Path) -> None:
-    """CloudFormation makes the new repository before it deletes the old one."""
+def test_each_encryption_key_gives_the_repository_another_name(tmp_path: Path, agent: Path) -> None:
+    """CloudFormation creates the new repository before it deletes the old one."""
     names, pushed, projects = [], [], []
     keys = [None, "Key", "Other", "arn:aws:kms:eu-west-1:111122223333:key/1", "Key"]
     for number, key in enumerate(keys):
@@ -184,9 +190,7 @@ def test_each_key_gives_the_repository_a_name_of_its_own(tmp_path: Path, agent: 
         assert name.rpartition("-")[2].rstrip('"]}') in resource
 
 
-def test_a_build_in_a_vpc_gets_its_network_and_no_other_permission(
-    app: App, stack: Stack, agent: Path
-) -> None:
+def test_a_build_in_a_vpc_gets_network_permissions_only(app: App, stack: Stack, agent: Path) -> None:
     vpc = ec2.Vpc(stack, "Vpc")
     built(stack, agent, vpc=vpc)
     template = only_template(app)
@@ -202,7 +206,7 @@ def test_a_build_in_a_vpc_gets_its_network_and_no_other_permission(
     assert permission in inline_statements(template)
 
 
-def test_subnets_and_security_groups_may_be_chosen(app: App, stack: Stack, agent: Path) -> None:
+def test_subnets_and_security_groups_can_be_chosen(app: App, stack: Stack, agent: Path) -> None:
     vpc = ec2.Vpc.from_vpc_attributes(
         stack,
         "Vpc",
@@ -222,7 +226,7 @@ def test_subnets_and_security_groups_may_be_chosen(app: App, stack: Stack, agent
     }
 
 
-def test_build_secrets_are_named_and_never_in_the_template(app: App, stack: Stack, agent: Path) -> None:
+def test_the_template_names_build_secrets_without_their_values(app: App, stack: Stack, agent: Path) -> None:
     secret = secretsmanager.Secret(stack, "Secret")
     parameter = ssm.StringParameter.from_secure_string_parameter_attributes(
         stack, "Parameter", parameter_name="/agent/token"
@@ -253,7 +257,9 @@ def test_build_secrets_are_named_and_never_in_the_template(app: App, stack: Stac
     assert canonical(read["Resource"]).count("parameter/agent/token") == 1
 
 
-def test_a_secret_under_a_key_of_the_app_may_be_decrypted(app: App, stack: Stack, agent: Path) -> None:
+def test_the_build_can_decrypt_a_secret_with_a_customer_managed_key(
+    app: App, stack: Stack, agent: Path
+) -> None:
     key = kms.Key(stack, "Key")
     secret = secretsmanager.Secret(stack, "Secret", encryption_key=key)
     built(stack, agent, build_secrets={"token": BuildSecret.from_secrets_manager(secret)})
@@ -263,7 +269,7 @@ def test_a_secret_under_a_key_of_the_app_may_be_decrypted(app: App, stack: Stack
     )
 
 
-def test_credentials_of_a_registry_are_read_by_the_build(app: App, stack: Stack, agent: Path) -> None:
+def test_the_build_reads_registry_credentials(app: App, stack: Stack, agent: Path) -> None:
     secret = secretsmanager.Secret(stack, "Hub")
     built(stack, agent, registry_credentials=[RegistryCredentials.from_secrets_manager("docker.io", secret)])
     template = only_template(app)
@@ -278,7 +284,7 @@ def test_credentials_of_a_registry_are_read_by_the_build(app: App, stack: Stack,
     assert "{{resolve" not in template.text
 
 
-def test_a_repository_of_another_account_and_region_is_logged_in_to(
+def test_the_build_logs_in_to_a_repository_in_another_account_and_region(
     app: App, stack: Stack, agent: Path
 ) -> None:
     arn = "arn:aws:ecr:eu-west-1:444455556666:repository/base"
@@ -295,7 +301,7 @@ def test_a_repository_of_another_account_and_region_is_logged_in_to(
     assert arn in canonical(statements_with(template, "ecr:BatchGetImage"))
 
 
-def test_credentials_are_no_part_of_the_tag(tmp_path: Path, agent: Path) -> None:
+def test_credentials_are_not_part_of_the_tag(tmp_path: Path, agent: Path) -> None:
     found = []
     for name in ("one", "two"):
         stack = Stack(new_app(tmp_path / name), "Agent")
@@ -307,7 +313,7 @@ def test_credentials_are_no_part_of_the_tag(tmp_path: Path, agent: Path) -> None
 
 
 @pytest.mark.parametrize("build", [ImageBuild.local(), ImageBuild.code_build()], ids=["local", "codebuild"])
-def test_a_base_image_may_be_granted_in_both_modes(
+def test_access_to_a_base_image_can_be_granted_in_both_modes(
     app: App, stack: Stack, agent: Path, build: ImageBuild
 ) -> None:
     base = ecr.Repository(stack, "Base")
@@ -320,7 +326,7 @@ def test_a_base_image_may_be_granted_in_both_modes(
         assert stack.resolve(base.repository_arn)["Fn::GetAtt"][0] in readable
 
 
-def test_anybody_may_be_granted_to_pull_the_image(app: App, stack: Stack, agent: Path) -> None:
+def test_any_principal_can_be_allowed_to_pull_the_image(app: App, stack: Stack, agent: Path) -> None:
     image = new_image(stack, agent)
     reader = iam.Role(stack, "Reader", assumed_by=iam.AccountRootPrincipal())
     image.grant_pull(reader)
@@ -329,7 +335,7 @@ def test_anybody_may_be_granted_to_pull_the_image(app: App, stack: Stack, agent:
     assert statement["Resource"] == {"Fn::GetAtt": [template.only(REPOSITORY).logical_id, "Arn"]}
 
 
-def test_tags_reach_every_resource_that_can_have_them(app: App, stack: Stack, agent: Path) -> None:
+def test_every_taggable_resource_is_tagged(app: App, stack: Stack, agent: Path) -> None:
     Tags.of(app).add("team", "agents")
     new_runtime(stack, built(stack, agent, vpc=ec2.Vpc(stack, "Vpc")))
     untagged = {
@@ -338,10 +344,10 @@ def test_tags_reach_every_resource_that_can_have_them(app: App, stack: Stack, ag
         if "agents" not in canonical(resource.properties.get("Tags", {}))
         and not resource.logical_id.startswith("Vpc")
     }
-    assert untagged == TAGGED_BY_NOBODY
+    assert untagged == NOT_TAGGABLE
 
 
-def test_a_permissions_boundary_reaches_every_role(app: App, stack: Stack, agent: Path) -> None:
+def test_a_permissions_boundary_applies_to_every_role(app: App, stack: Stack, agent: Path) -> None:
     boundary = iam.ManagedPolicy.from_managed_policy_name(stack, "Boundary", "boundary")
     iam.PermissionsBoundary.of(app).apply(boundary)
     new_runtime(stack, new_image(stack, agent))
@@ -355,7 +361,7 @@ REGIONS = {"aws": "eu-west-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-wes
 
 
 @pytest.mark.parametrize("partition", REGIONS)
-def test_no_partition_is_written_down(app: App, agent: Path, partition: str) -> None:
+def test_no_partition_is_hard_coded(app: App, agent: Path, partition: str) -> None:
     region = REGIONS[partition]
     environment = Environment(account="111122223333", region=region) if region else None
     stack = Stack(app, "Agent", env=environment)
@@ -387,23 +393,23 @@ def test_warns_where_codebuild_may_have_no_arm_machines(app: App, agent: Path, p
         assert warning.id == f"/{image.node.path}"
         said = str(warning.entry.data)
         assert f"no ARM environment in {region} (partition {partition})" in said
-        assert "use ImageBuild.local() on a machine with Docker, or a prebuilt image" in said
+        assert "use ImageBuild.local() on a machine with Docker, or an existing image" in said
         assert said.endswith("[ack: arm64-agent-image:armEnvironment]")
 
 
-def test_warning_of_missing_arm_machines_can_be_acknowledged(app: App, agent: Path) -> None:
+def test_the_warning_of_missing_arm_machines_can_be_acknowledged(app: App, agent: Path) -> None:
     stack = Stack(app, "Agent", env=Environment(region="us-gov-west-1"))
     Annotations.of(built(stack, agent)).acknowledge_warning("arm64-agent-image:armEnvironment")
     assert not warnings_of(stack)
 
 
-def test_nothing_is_said_of_arm_machines_when_codebuild_builds_nothing(app: App, agent: Path) -> None:
+def test_does_not_warn_of_missing_arm_machines_unless_codebuild_builds(app: App, agent: Path) -> None:
     stack = Stack(app, "Agent", env=Environment(region="us-gov-west-1"))
     new_image(stack, agent, image_build=ImageBuild.local())
     assert not any("armEnvironment" in str(warning.entry.data) for warning in warnings_of(stack))
 
 
-def test_values_of_the_deployment_may_be_used_where_the_tag_does_not_depend_on_them(
+def test_deploy_time_values_are_allowed_where_the_tag_does_not_depend_on_them(
     app: App, stack: Stack, agent: Path
 ) -> None:
     name = CfnParameter(stack, "RepositoryName").value_as_string

@@ -1,4 +1,4 @@
-"""CodeBuild mode: what is created, who may do what, and in which order."""
+"""CodeBuild mode: the resources that it creates, their permissions and their order."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_the_project_builds_on_arm(tmp_path: Path, agent: Path) -> None:
     assert project["TimeoutInMinutes"] == 30
 
 
-def test_the_source_of_the_project_is_the_program_that_builds(tmp_path: Path, agent: Path) -> None:
+def test_the_source_of_the_project_is_the_build_program(tmp_path: Path, agent: Path) -> None:
     assembly = synthesize_image(tmp_path / "out", agent)
     source = assembly.only.only(PROJECT).properties["Source"]
     assert source["Type"] == "S3"
@@ -53,9 +53,7 @@ def test_the_source_of_the_project_is_the_program_that_builds(tmp_path: Path, ag
     assert source["BuildSpec"] == "image_builder/build_program/buildspec.yml"
 
 
-def test_a_change_of_code_changes_the_image_and_the_runtime_and_nothing_else(
-    tmp_path: Path, agent: Path
-) -> None:
+def test_a_code_change_changes_the_image_and_the_runtime_only(tmp_path: Path, agent: Path) -> None:
     before = synthesize_image(tmp_path / "before", agent).only
     (agent / "server.py").write_text("print('changed')\n")
     after = synthesize_image(tmp_path / "after", agent).only
@@ -67,7 +65,7 @@ def test_a_change_of_code_changes_the_image_and_the_runtime_and_nothing_else(
     }
 
 
-def test_tags_of_the_repository_are_immutable_and_it_goes_with_the_stack(tmp_path: Path, agent: Path) -> None:
+def test_the_repository_has_immutable_tags_and_is_deleted_with_the_stack(tmp_path: Path, agent: Path) -> None:
     repository = only(tmp_path, agent).only(REPOSITORY)
     assert repository.properties["ImageTagMutability"] == "IMMUTABLE"
     assert repository.properties["EmptyOnDelete"] is True
@@ -120,7 +118,7 @@ def test_two_images_share_one_provider(app: App, agent: Path) -> None:
     assert [len(assembly["Two"].all(kind)) for kind in (IMAGE, PROJECT, REPOSITORY)] == [2, 2, 2]
 
 
-def test_two_images_of_one_directory_are_apart(app: App, stack: Stack, agent: Path) -> None:
+def test_two_images_of_one_directory_have_separate_resources(app: App, stack: Stack, agent: Path) -> None:
     one, two = new_image(stack, agent, "One"), new_image(stack, agent, "Two")
     new_runtime(stack, one, "RuntimeOne")
     new_runtime(stack, two, "RuntimeTwo")
@@ -133,7 +131,7 @@ def test_two_images_of_one_directory_are_apart(app: App, stack: Stack, agent: Pa
     )
 
 
-def test_the_image_waits_for_everything_that_takes_part_in_its_build(tmp_path: Path, agent: Path) -> None:
+def test_the_image_waits_for_everything_that_its_build_uses(tmp_path: Path, agent: Path) -> None:
     template = only(tmp_path, agent)
     takes_part = {r.logical_id for r in template.resources if r.logical_id.startswith(("Image", "Arm64"))}
     image = template.only(IMAGE).logical_id
@@ -145,7 +143,7 @@ def test_the_image_waits_for_everything_that_takes_part_in_its_build(tmp_path: P
     assert takes_part <= waits_for
 
 
-def test_the_uri_names_the_repository_by_the_image_and_the_content_by_a_literal(
+def test_the_uri_joins_the_repository_of_the_image_and_a_literal_tag(
     app: App, stack: Stack, agent: Path
 ) -> None:
     image = new_image(stack, agent)
@@ -170,13 +168,13 @@ def test_wildcards_are_for_registry_logins_only(tmp_path: Path, agent: Path) -> 
     assert wide == logins
 
 
-def test_no_reference_of_a_resource_is_to_the_runtime(tmp_path: Path, agent: Path) -> None:
+def test_no_resource_refers_to_the_runtime(tmp_path: Path, agent: Path) -> None:
     template = only(tmp_path, agent)
     runtime = template.only(RUNTIME).logical_id
     assert not [value for _, value in references(template.body) if value == runtime or runtime in value[:1]]
 
 
-def test_repository_names_are_what_agentcore_accepts(app: App, agent: Path) -> None:
+def test_agentcore_accepts_the_names_of_repositories(app: App, agent: Path) -> None:
     for name in ("amplify-d1a2b3c4-main-branch-0a1b2c3d4e", "A--B", "x" * 100):
         new_image(Stack(app, name), agent, "An-Image_of--mine")
     for template in synthesize(app).templates.values():

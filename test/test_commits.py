@@ -1,4 +1,4 @@
-"""The check of commit messages, which CI runs on the commits of a pull request."""
+"""The check of commit messages that CI runs for pull requests."""
 
 import subprocess
 import sys
@@ -32,11 +32,11 @@ def test_accepts_conventional_commits(message: str) -> None:
         ("", "the subject must be"),
     ],
 )
-def test_says_what_is_wrong_with_others(message: str, problem: str) -> None:
+def test_explains_what_is_wrong_with_other_subjects(message: str, problem: str) -> None:
     assert any(problem in found for found in problems(message))
 
 
-def test_checks_the_file_of_an_editor(tmp_path: Path) -> None:
+def test_checks_a_commit_message_file(tmp_path: Path) -> None:
     for text, status in ((GOOD, 0), ("work in progress", 1)):
         message = tmp_path / "message"
         message.write_text(text)

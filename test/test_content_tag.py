@@ -1,4 +1,4 @@
-"""The content tag: new exactly when the image would be, on every machine."""
+"""The content tag changes exactly when the image would change, and is the same on every machine."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ def test_one_changed_byte_changes_the_runtime(tmp_path: Path, agent: Path, mode:
     assert uri(tmp_path / "after", agent, mode) != before
 
 
-def test_a_changed_byte_is_seen_by_the_next_synthesis_into_the_same_directory(
+def test_synthesis_into_the_same_directory_notices_a_changed_byte(
     tmp_path: Path, agent: Path, mode: str
 ) -> None:
     before = uri(tmp_path / "out", agent, mode)
@@ -42,7 +42,9 @@ def test_a_changed_byte_is_seen_by_the_next_synthesis_into_the_same_directory(
     assert uri(tmp_path / "out", agent, mode) != before
 
 
-def test_a_changed_byte_is_seen_although_time_and_size_stay(tmp_path: Path, agent: Path, mode: str) -> None:
+def test_a_changed_byte_counts_even_if_time_and_size_stay_the_same(
+    tmp_path: Path, agent: Path, mode: str
+) -> None:
     source = agent / "server.py"
     os.utime(source, (1_700_000_000, 1_700_000_000))
     before = uri(tmp_path / "before", agent, mode)
@@ -54,7 +56,7 @@ def test_a_changed_byte_is_seen_although_time_and_size_stay(tmp_path: Path, agen
 @pytest.mark.parametrize(
     ("one", "two"),
     [(b"#!/bin/sh\n", b"#!/bin/sh\r\n"), (b"caf\xe9", b"caf\xe8"), (b"", b"\n")],
-    ids=["line ends", "bytes that are no UTF-8", "nothing and a line end"],
+    ids=["line endings", "invalid UTF-8", "an empty file and a newline"],
 )
 def test_every_byte_counts(tmp_path: Path, agent: Path, mode: str, one: bytes, two: bytes) -> None:
     uris = set()
@@ -67,7 +69,7 @@ def test_every_byte_counts(tmp_path: Path, agent: Path, mode: str, one: bytes, t
 @pytest.mark.parametrize(
     "change", ["rename", "add", "remove", "executable", "empty directory", "link target"]
 )
-def test_every_change_that_docker_sees_changes_the_runtime(
+def test_every_change_visible_to_docker_changes_the_runtime(
     tmp_path: Path, agent: Path, mode: str, change: str
 ) -> None:
     (agent / "link").symlink_to("server.py")
@@ -89,7 +91,7 @@ def test_every_change_that_docker_sees_changes_the_runtime(
 
 
 @pytest.mark.parametrize("change", ["mtime", "ignored file", "__pycache__", "umask"])
-def test_what_docker_does_not_see_changes_nothing(
+def test_changes_invisible_to_docker_change_nothing(
     tmp_path: Path, agent: Path, mode: str, change: str
 ) -> None:
     write_files(agent, {".dockerignore": "*.log\nsecrets\n", "debug.log": "1", "secrets/.env": "KEY=1"})
@@ -108,7 +110,7 @@ def test_what_docker_does_not_see_changes_nothing(
     assert synthesize(tmp_path / "after", agent, mode).only.text == before
 
 
-def test_another_checkout_path_gives_the_same_template(tmp_path: Path, agent: Path, mode: str) -> None:
+def test_the_checkout_path_does_not_change_the_template(tmp_path: Path, agent: Path, mode: str) -> None:
     (agent / "link").symlink_to("server.py")
     elsewhere = tmp_path / "some where" / "else"
     shutil.copytree(agent, elsewhere, symlinks=True)
@@ -118,7 +120,7 @@ def test_another_checkout_path_gives_the_same_template(tmp_path: Path, agent: Pa
     )
 
 
-def test_a_symbolic_link_to_the_directory_gives_the_same_template(
+def test_a_symbolic_link_to_the_directory_does_not_change_the_template(
     tmp_path: Path, agent: Path, mode: str
 ) -> None:
     (tmp_path / "linked").symlink_to(agent)
@@ -128,7 +130,7 @@ def test_a_symbolic_link_to_the_directory_gives_the_same_template(
     )
 
 
-def test_another_output_directory_gives_the_same_template(tmp_path: Path, agent: Path, mode: str) -> None:
+def test_the_output_directory_does_not_change_the_template(tmp_path: Path, agent: Path, mode: str) -> None:
     templates = set()
     for output in (tmp_path / "cdk.out", agent / "cdk.out", agent / "other", tmp_path / "else"):
         templates.add(synthesize(output, agent, mode).only.text)
@@ -136,7 +138,7 @@ def test_another_output_directory_gives_the_same_template(tmp_path: Path, agent:
     assert len(templates) == 1
 
 
-def test_a_relative_directory_is_that_of_the_working_directory(
+def test_a_relative_directory_is_relative_to_the_working_directory(
     tmp_path: Path, agent: Path, mode: str
 ) -> None:
     relative = Path(os.path.relpath(agent))
@@ -154,7 +156,7 @@ def test_a_relative_directory_is_that_of_the_working_directory(
     ],
     ids=lambda props: next(iter(props)),
 )
-def test_every_option_that_docker_sees_is_part_of_the_tag(
+def test_every_option_visible_to_docker_is_part_of_the_tag(
     tmp_path: Path, agent: Path, mode: str, props: dict[str, object]
 ) -> None:
     (agent / "Dockerfile").write_text("FROM python:3.13-slim AS agent\nCOPY . /app\n")
@@ -167,9 +169,7 @@ def test_the_order_of_build_arguments_does_not_matter(tmp_path: Path, agent: Pat
     assert one == two
 
 
-def test_the_value_of_one_build_argument_is_not_taken_for_another(
-    tmp_path: Path, agent: Path, mode: str
-) -> None:
+def test_build_arguments_with_swapped_values_are_not_confused(tmp_path: Path, agent: Path, mode: str) -> None:
     one = uri(tmp_path / "one", agent, mode, build_args={"A": "1", "B": ""})
     two = uri(tmp_path / "two", agent, mode, build_args={"A": "", "B": "1"})
     assert one != two

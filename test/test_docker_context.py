@@ -1,4 +1,4 @@
-"""The context rules: what is staged is what `docker build` would see."""
+"""The build context: the staged files are those that `docker build` would see."""
 
 import json
 import shutil
@@ -43,12 +43,12 @@ TREE = {
 
 
 def staged(output: Path, directory: Path, mode: str, **props: Any) -> list[str]:
-    """What docker is given: the staged files, and what the build makes again."""
+    """The build context: the staged files, and the links and empty directories that the build recreates."""
     assembly = synthesize_image(output, directory, image_build=MODES[mode], **props)
-    return sorted([*listing(assembly.source_asset), *made_again(assembly)])
+    return sorted([*listing(assembly.source_asset), *recreated(assembly)])
 
 
-def made_again(assembly: Assembly) -> list[str]:
+def recreated(assembly: Assembly) -> list[str]:
     images = assembly.only.all(IMAGE)
     build = json.loads(assembly.parameters(images[0])) if images else {}
     present = listing(assembly.source_asset)
@@ -116,7 +116,7 @@ def test_what_is_staged_is_what_docker_image_asset_stages(tmp_path: Path, mode: 
 
 
 @both_modes
-def test_the_ignore_file_of_the_dockerfile_is_preferred(tmp_path: Path, mode: str) -> None:
+def test_the_ignore_file_of_the_dockerfile_takes_precedence(tmp_path: Path, mode: str) -> None:
     directory = write_files(
         tmp_path / "agent",
         {
@@ -133,7 +133,7 @@ def test_the_ignore_file_of_the_dockerfile_is_preferred(tmp_path: Path, mode: st
 
 @both_modes
 @pytest.mark.parametrize("file", ["docker/Dockerfile", "./docker/Dockerfile", "docker//Dockerfile"])
-def test_a_dockerfile_in_an_ignored_directory_arrives(tmp_path: Path, mode: str, file: str) -> None:
+def test_a_dockerfile_in_an_ignored_directory_is_included(tmp_path: Path, mode: str, file: str) -> None:
     directory = write_files(
         tmp_path / "agent",
         {"docker/Dockerfile": "FROM scratch\n", "docker/secret": "", "a": "", ".dockerignore": "docker\n"},
@@ -142,26 +142,26 @@ def test_a_dockerfile_in_an_ignored_directory_arrives(tmp_path: Path, mode: str,
 
 
 @both_modes
-def test_the_dockerfile_arrives_when_everything_is_ignored(tmp_path: Path, mode: str) -> None:
+def test_the_dockerfile_is_included_even_if_everything_is_ignored(tmp_path: Path, mode: str) -> None:
     directory = write_files(tmp_path / "agent", {**TREE, ".dockerignore": "**\n"})
     assert set(staged(tmp_path / "out", directory, mode)) == ALWAYS
 
 
 @both_modes
 @pytest.mark.parametrize("name", ["[a] *?.Dockerfile", "#Dockerfile", "!Dockerfile", "Dóckerfile", "-f"])
-def test_a_dockerfile_with_any_name_arrives(tmp_path: Path, mode: str, name: str) -> None:
+def test_a_dockerfile_with_any_name_is_included(tmp_path: Path, mode: str, name: str) -> None:
     directory = write_files(tmp_path / "agent", {name: "FROM scratch\n", "a": "", ".dockerignore": "*\n"})
     assert staged(tmp_path / "out", directory, mode, file=name) == sorted([name, ".dockerignore"])
 
 
 @both_modes
-def test_the_output_of_the_cdk_is_left_out(tmp_path: Path, mode: str) -> None:
+def test_the_output_directory_of_the_cdk_is_excluded(tmp_path: Path, mode: str) -> None:
     directory = write_files(tmp_path / "agent", {**TREE, "src/cdk.out": "kept"})
     assert set(staged(directory / "out" / "cdk.out", directory, mode)) == set(TREE) | {"src/cdk.out", "out/"}
 
 
 @both_modes
-def test_what_the_command_line_has_left_in_the_working_directory_is_left_out(
+def test_the_default_output_directory_of_the_cdk_cli_is_excluded(
     tmp_path: Path, mode: str, agent: Path
 ) -> None:
     left_by_the_command_line = Path("cdk.out")
@@ -178,7 +178,7 @@ def test_what_the_command_line_has_left_in_the_working_directory_is_left_out(
 
 
 @both_modes
-def test_pycache_is_left_out_unless_the_ignore_file_speaks_of_it(tmp_path: Path, mode: str) -> None:
+def test_pycache_is_excluded_unless_the_ignore_file_mentions_it(tmp_path: Path, mode: str) -> None:
     files = {**TREE, "__pycache__/app.pyc": "", "src/__pycache__/app.pyc": ""}
     directory = write_files(tmp_path / "agent", files)
     assert set(staged(tmp_path / "one", directory, mode)) == set(TREE)
@@ -187,7 +187,7 @@ def test_pycache_is_left_out_unless_the_ignore_file_speaks_of_it(tmp_path: Path,
 
 
 @both_modes
-def test_exclude_comes_after_the_ignore_file(tmp_path: Path, mode: str) -> None:
+def test_exclude_is_applied_after_the_ignore_file(tmp_path: Path, mode: str) -> None:
     directory = write_files(tmp_path / "agent", {**TREE, ".dockerignore": "*.md\n"})
     found = set(staged(tmp_path / "out", directory, mode, exclude=["src", "!notes.md", ".env"]))
     assert found == {n for n in TREE if not n.startswith("src")} - {"README.md", ".env"} | {".dockerignore"}
@@ -212,7 +212,7 @@ def test_patterns_are_read_in_the_ignore_mode(
 
 
 @both_modes
-def test_the_dockerfile_arrives_in_every_ignore_mode(tmp_path: Path, mode: str) -> None:
+def test_the_dockerfile_is_included_in_every_ignore_mode(tmp_path: Path, mode: str) -> None:
     directory = write_files(
         tmp_path / "agent", {"docker/Dockerfile": "FROM scratch\n", "docker/x": "", "y": ""}
     )
@@ -229,7 +229,7 @@ def test_the_dockerfile_arrives_in_every_ignore_mode(tmp_path: Path, mode: str) 
 
 
 @both_modes
-def test_links_arrive_as_links_and_are_never_followed(tmp_path: Path, mode: str) -> None:
+def test_links_stay_links_and_are_never_followed(tmp_path: Path, mode: str) -> None:
     write_files(tmp_path / "outside", {"secret": "never copied"})
     directory = write_files(
         tmp_path / "agent", {"Dockerfile": "FROM scratch\n", "data/a": "", ".dockerignore": "ignored*\n"}
@@ -258,18 +258,18 @@ def test_links_arrive_as_links_and_are_never_followed(tmp_path: Path, mode: str)
     )
 
 
-def test_the_upload_holds_no_link_that_could_be_followed(tmp_path: Path) -> None:
+def test_the_upload_contains_no_links_that_could_be_followed(tmp_path: Path) -> None:
     directory = write_files(tmp_path / "agent", {"Dockerfile": "FROM scratch\n", "data/a": ""})
     (directory / "data" / "up").symlink_to("..")
     (directory / "a").symlink_to("data/a")
     for ignore_mode in (IgnoreMode.DOCKER, IgnoreMode.GIT, IgnoreMode.GLOB):
         assembly = synthesize_image(tmp_path / ignore_mode.name, directory, ignore_mode=ignore_mode)
         assert listing(assembly.source_asset) == ["Dockerfile", "data/a"]
-        assert made_again(assembly) == ["a -> data/a", "data/up -> .."]
+        assert recreated(assembly) == ["a -> data/a", "data/up -> .."]
 
 
 @both_modes
-def test_a_link_that_names_the_checkout_is_made_relative(tmp_path: Path, mode: str) -> None:
+def test_an_absolute_link_into_the_context_becomes_relative(tmp_path: Path, mode: str) -> None:
     directory = write_files(tmp_path / "agent", {"Dockerfile": "FROM scratch\n", "data/a": "", "sub/b": ""})
     (directory / "sub" / "link").symlink_to(directory / "data")
     (directory / "root").symlink_to(directory)
@@ -287,7 +287,7 @@ def test_a_dockerfile_that_is_a_link_inside_the_directory_is_found(tmp_path: Pat
 
 
 @both_modes
-def test_empty_directories_arrive(tmp_path: Path, mode: str) -> None:
+def test_empty_directories_are_included(tmp_path: Path, mode: str) -> None:
     directory = write_files(
         tmp_path / "agent",
         {**TREE, ".dockerignore": "tmp\nlogs/*\nonly-ignored/*.md\n", "only-ignored/a.md": ""},
@@ -301,7 +301,7 @@ def test_empty_directories_arrive(tmp_path: Path, mode: str) -> None:
     }
 
 
-def test_the_build_is_told_of_links_and_empty_directories(tmp_path: Path) -> None:
+def test_the_parameters_of_the_build_list_links_and_empty_directories(tmp_path: Path) -> None:
     directory = write_files(tmp_path / "agent", {"Dockerfile": "FROM scratch\n"})
     (directory / "data").mkdir()
     (directory / "link").symlink_to("Dóckerfile")
@@ -315,7 +315,7 @@ def test_the_build_is_told_of_links_and_empty_directories(tmp_path: Path) -> Non
     }
 
 
-def test_one_directory_serves_images_of_several_dockerfiles(tmp_path: Path) -> None:
+def test_one_directory_can_hold_several_dockerfiles(tmp_path: Path) -> None:
     directory = write_files(
         tmp_path / "agents",
         {

@@ -1,9 +1,9 @@
-"""What the Dockerfile tells at synthesis: a wrong target or a wrong platform, and nothing that is right."""
+"""Reading the Dockerfile at synthesis finds a wrong target or platform, and rejects nothing that is right."""
 
 from pathlib import Path
 
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import Stack
 
 from arm64_agent_image import Arm64AgentRuntimeArtifact
 from test.synth import new_image, write_files
@@ -28,11 +28,11 @@ def test_fails_when_there_is_no_such_stage(stack: Stack, agent: Path, target: st
     with pytest.raises(RuntimeError) as failure:
         image(stack, agent, STAGES, target=target)
     assert "'target' must be a stage of" in str(failure.value)
-    assert f"got '{target}'; its stages are: base, build" in str(failure.value)
+    assert f"got '{target}'; its stages are base, build" in str(failure.value)
 
 
-def test_says_how_to_name_a_stage_when_none_has_a_name(stack: Stack, agent: Path) -> None:
-    with pytest.raises(RuntimeError, match="got '0'; its stages have no names: add one with 'AS'"):
+def test_explains_how_to_name_a_stage_when_none_has_a_name(stack: Stack, agent: Path) -> None:
+    with pytest.raises(RuntimeError, match="got '0'; its stages have no names, so add one with 'AS'"):
         image(stack, agent, "FROM python:3.13\n", target="0")
 
 
@@ -41,29 +41,43 @@ def test_says_how_to_name_a_stage_when_none_has_a_name(stack: Stack, agent: Path
     [
         "FROM alpine AS a\nRUN <<EOF\nFROM alpine AS wrong\nEOF\nFROM a AS last\n",
         'FROM alpine AS a\nRUN <<-"EOF" cat\n\tFROM alpine AS wrong\n\tEOF\nFROM a AS last\n',
+        "FROM alpine AS a\nRUN python3 <<'EOF'\nFROM = 'x'\nFROM x AS wrong\nEOF\nFROM a AS last\n",
         "FROM alpine AS a\nCOPY <<one <<two /\nFROM x AS wrong\none\nFROM y AS wrong\ntwo\nFROM a AS last\n",
-        "FROM alpine AS a\nRUN cat <<<EOF\nFROM a AS last\n",
         "FROM alpine AS a\nRUN echo $((1 << 2))\nFROM a AS last\n",
         "FROM alpine AS a\nRUN true \\\n# comment\n\n  && echo \\\n  FROM x AS wrong\nFROM a AS last\n",
-        "# escape=`\nFROM alpine AS a\nRUN dir C:\\\nFROM a `\n  AS last\n",
         "\ufeffFROM alpine AS a\r\nFROM a AS last\r\n",
         "FROM alpine \\\n  AS a\nFROM --platform=$BUILDPLATFORM a AS last\n",
-        "ONBUILD RUN <<EOF\nFROM x AS wrong\nEOF\nFROM alpine AS a\nFROM a AS last\n",
+        "# syntax=docker/dockerfile:1\n# check=skip=all\nFROM alpine AS a\nFROM a AS last\n",
+        "ARG VERSION=3\nFROM alpine:${VERSION} AS a\nFROM ${BASE:-a} AS last\n",
         "FROM alpine AS a\nRUN dir C:\\\\\nFROM a AS last\n",
-        "FR\\\nOM alpine A\\\n# comment\n\nS a\nFROM a AS last\n",
-        "FROM alpine AS a\nRUN cat '<<EOF' \"x <<EOF y\" \\<<EOF z<<EOF\nFROM a AS last\n",
-        "FROM alpine AS a\nRUN <<'A B' <<E\"O\"F\nFROM x AS wrong\nA B\nFROM y AS no\nEOF\nFROM a AS last\n",
-        "FROM alpine AS a\nRUN echo don't <<EOF\nFROM a AS last\n",
-        "FROM alpine AS a\nRUN echo ${x^^} <<EOF\nFROM a AS last\n",
-        "# comment\n# escape=`\nFROM alpine \\\n  AS a\nFROM a AS last\n",
-        "# x=y\n# escape=`\nFROM alpine \\\n  AS a\nFROM a AS last\n",
-        "# syntax=x\n# check=skip=all\n# Escape = `\nFROM alpine `\n  AS a\nFROM a AS last\n",
     ],
 )
-def test_stages_are_read_as_docker_reads_them(stack: Stack, agent: Path, dockerfile: str) -> None:
+def test_reads_stages_as_docker_does(stack: Stack, agent: Path, dockerfile: str) -> None:
     image(stack, agent, dockerfile, target="last")
-    with pytest.raises(RuntimeError, match="its stages are: a, last"):
+    with pytest.raises(RuntimeError, match="its stages are a, last"):
         image(stack, agent, dockerfile, target="wrong")
+
+
+UNUSUAL = [
+    "",
+    "FROM\n",
+    "this is not a Dockerfile\n",
+    "FROM --platform=linux/amd64 --unknown=x alpine\n",
+    "# escape=`\nFROM alpine `\n  AS a\nFROM a\n",
+    "FROM alpine AS a\nRUN <<EOF\nnever ends\n",
+    "FROM alpine AS a\nRUN cat <<<EOF\n",
+    "FROM alpine AS a\nRUN cat '<<EOF' \\<<EOF z<<EOF\n",
+    "FROM alpine AS a\nRUN echo don't <<EOF\n",
+    "FROM alpine AS a\nRUN echo ${x^^} <<EOF\n",
+    "FROM alpine AS a\nRUN <<'A B' cat\nA B\n",
+    "FROM alpine AS a\nONBUILD RUN <<EOF\nFROM x AS wrong\nEOF\n",
+    'FROM --platform="linux/amd64" alpine AS a\n',
+]
+
+
+@pytest.mark.parametrize("dockerfile", UNUSUAL)
+def test_leaves_unusual_dockerfiles_to_the_build(stack: Stack, agent: Path, dockerfile: str) -> None:
+    image(stack, agent, dockerfile, target="anything")
 
 
 @pytest.mark.parametrize(
@@ -71,18 +85,12 @@ def test_stages_are_read_as_docker_reads_them(stack: Stack, agent: Path, dockerf
     [
         "FROM --platform=linux/amd64 python:3.13\n",
         "from --platform=linux/amd64 python:3.13 as final\n",
-        'FROM --platform="linux/amd64" python:3.13\n',
         "FROM scratch AS first\nFROM --platform=linux/amd64 \\\n  python:3.13\n",
-        "# escape=`\nFROM --platform=linux/amd64 `\n  python:3.13\n",
-        "ARG PLATFORM=linux/amd64\nFROM --platform=$PLATFORM python:3.13\n",
-        "ARG OS=linux\nARG PLATFORM=${OS}/amd64\nFROM --platform=${PLATFORM} python:3.13\n",
-        "FROM --platform=${PLATFORM:-linux/amd64} python:3.13\n",
+        "ARG VERSION=3.13\nFROM --platform=linux/amd64 python:${VERSION}-slim\n",
+        "ARG VERSION\nFROM --platform=linux/amd64 python:$VERSION\n",
         "FROM --platform=linux/amd64 python:3.13 AS base\nFROM base AS middle\nFROM middle\n",
         "FROM --platform=linux/amd64 python:3.13 AS base\nFROM --platform=linux/arm64 base\n",
-        "ARG A=linux ARCH=amd64\nARG P=$A/${ARCH}\nFROM --platform=$P python:3.13\n",
-        "FROM --platform=${TARGETOS}/amd64 python:3.13\n",
         "FROM --platform=linux/amd64 python:3.13 AS scratch\nFROM scratch\n",
-        'FROM --platform=linux/"amd64" python:3.13\n',
         "FROM --platform=linux/amd64 python:3.13 AS base\nARG B=BASE\nFROM base\n",
     ],
 )
@@ -91,7 +99,9 @@ def test_fails_when_the_final_stage_is_for_another_platform(
 ) -> None:
     with pytest.raises(RuntimeError) as failure:
         image(stack, agent, dockerfile)
-    assert "pinned to the platform linux/amd64, but AgentCore Runtime runs linux/arm64" in str(failure.value)
+    assert "pins its final stage to the platform linux/amd64, but AgentCore Runtime runs" in str(
+        failure.value
+    )
     assert "remove '--platform=linux/amd64' from its FROM" in str(failure.value)
 
 
@@ -103,18 +113,13 @@ def test_fails_when_the_final_stage_is_for_another_platform(
         "FROM --platform=arm64 python:3.13\n",
         "FROM --platform=linux/amd64 node AS a\nFROM --platform=linux/arm64 node AS a\nFROM a\n",
         "FROM --platform=$TARGETPLATFORM python:3.13\n",
-        "FROM --platform=${BUILDPLATFORM} python:3.13\n",
+        "FROM --platform=${BUILDPLATFORM:-linux/amd64} python:3.13\n",
         "FROM --platform=linux/${TARGETARCH} python:3.13\n",
-        "FROM --platform=${BUILDOS}/amd64 python:3.13\n",
+        "ARG PLATFORM=linux/arm64\nFROM --platform=$PLATFORM python:3.13\n",
         "FROM --platform=linux python:3.13\n",
-        'FROM --platform=linux/"arm64" python:3.13\n',
-        "ARG P=''\nFROM --platform=${P-linux/amd64} python:3.13\n",
-        "ARG P=linux/amd64\nFROM --platform=${P:+linux/arm64} python:3.13\n",
-        "ARG P=linux/arm64\nARG P\nFROM --platform=${P:-linux/amd64} python:3.13\n",
-        "FROM --platform=${P%/*}/amd64 python:3.13\n",
-        "FROM --platform=linux/amd64 python:3.13 AS x86\nFROM ${BUILDARCH}\n",
+        "FROM --platform=linux/arm64 python AS base\nFROM --platform=linux/amd64 ${B:-base}\n",
+        "FROM --platform=linux/arm64 python AS base\nARG B=base\nFROM --platform=linux/amd64 $B\n",
         "FROM --platform=linux/amd64 scratch\nCOPY agent /\n",
-        "ARG PLATFORM\nFROM --platform=$PLATFORM python:3.13\n",
         "FROM --platform=linux/amd64 node AS assets\nFROM python:3.13\nCOPY --from=assets /a /a\n",
         "FROM python:3.13\nRUN <<EOF\nFROM --platform=linux/amd64 nothing\nEOF\n",
         "FROM python:3.13\nCOPY <<-'END' /note\n\tFROM --platform=linux/amd64 nothing\n\tEND\nRUN true\n",
@@ -122,27 +127,14 @@ def test_fails_when_the_final_stage_is_for_another_platform(
         "\ufeff# syntax=docker/dockerfile:1\r\nFROM python:3.13\r\n# FROM --platform=linux/amd64 x\r\n",
     ],
 )
-def test_a_dockerfile_that_docker_builds_for_arm64_is_accepted(
+def test_accepts_a_dockerfile_that_docker_builds_for_arm64(
     stack: Stack, agent: Path, dockerfile: str
 ) -> None:
     image(stack, agent, dockerfile)
 
 
-def test_a_build_argument_decides_the_platform(stack: Stack, agent: Path) -> None:
-    dockerfile = "ARG PLATFORM=linux/arm64\nFROM --platform=$PLATFORM python:3.13\n"
-    image(stack, agent, dockerfile)
-    with pytest.raises(RuntimeError, match="pinned to the platform linux/386"):
-        image(stack, agent, dockerfile, build_args={"PLATFORM": "linux/386"})
-
-
 def test_only_the_stage_that_is_built_counts(stack: Stack, agent: Path) -> None:
     dockerfile = "FROM python:3.13 AS arm\nFROM --platform=linux/amd64 python:3.13 AS x86\n"
     image(stack, agent, dockerfile, target="arm")
-    with pytest.raises(RuntimeError, match="pinned to the platform linux/amd64"):
+    with pytest.raises(RuntimeError, match="to the platform linux/amd64"):
         image(stack, agent, dockerfile, target="x86")
-
-
-def test_what_only_a_build_can_tell_is_left_to_the_build(app: App, agent: Path) -> None:
-    stack = Stack(app, "Strange")
-    for dockerfile in ("", "FROM\n", "FROM $BASE\n", "this is not a Dockerfile\n", "RUN <<EOF\nnever ends\n"):
-        image(stack, agent, dockerfile, target="anything" if "FROM" not in dockerfile else None)

@@ -1,4 +1,4 @@
-"""Local mode: a Docker asset of the CDK and nothing else, so that hotswap keeps working."""
+"""Local mode: a Docker asset of the CDK and no other resource, so that hotswap keeps working."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def local(output: Path, directory: Path, **props: object) -> Assembly:
     return synthesize_image(output, directory, **{"image_build": ImageBuild.local(), **props})
 
 
-def test_the_template_has_the_runtime_its_role_and_policies_only(tmp_path: Path, agent: Path) -> None:
+def test_the_template_contains_only_the_runtime_its_role_and_policies(tmp_path: Path, agent: Path) -> None:
     template = local(tmp_path / "out", agent).only
     assert sorted(resource.body["Type"] for resource in template.resources) == [
         RUNTIME,
@@ -52,7 +52,7 @@ def test_the_runtime_uses_the_uri_of_the_asset(app: App, stack: Stack, agent: Pa
     assert f":{image.image_tag}" in canonical(assembly.only.container_uri)
 
 
-def test_the_options_of_the_build_reach_the_docker_asset(tmp_path: Path, agent: Path) -> None:
+def test_build_options_are_passed_to_the_docker_asset(tmp_path: Path, agent: Path) -> None:
     write_files(agent, {"docker/agent.Dockerfile": "FROM scratch AS base\nFROM base AS final\n"})
     (image,) = local(
         tmp_path / "out",
@@ -73,7 +73,7 @@ def test_the_options_of_the_build_reach_the_docker_asset(tmp_path: Path, agent: 
     }
 
 
-def test_the_runtime_may_pull_before_it_is_created(tmp_path: Path, agent: Path) -> None:
+def test_the_runtime_waits_for_its_permission_to_pull(tmp_path: Path, agent: Path) -> None:
     template = local(tmp_path / "out", agent).only
     (pulling,) = [
         policy for policy in template.all(POLICY) if "ecr:BatchGetImage" in canonical(policy.properties)
@@ -81,7 +81,7 @@ def test_the_runtime_may_pull_before_it_is_created(tmp_path: Path, agent: Path) 
     assert pulling.logical_id in template.only(RUNTIME).depends_on
 
 
-def test_a_grant_to_the_builder_succeeds_and_does_nothing(app: App, stack: Stack, agent: Path) -> None:
+def test_a_grant_to_the_builder_succeeds_without_effect(app: App, stack: Stack, agent: Path) -> None:
     image = new_image(stack, agent, image_build=ImageBuild.local())
     base = ecr.Repository(stack, "Base")
     base.grant_pull(image).assert_success()

@@ -1,4 +1,4 @@
-"""Every permission that the construct gives is in docs/security.md, with the code that needs it."""
+"""docs/security.md lists every permission that the construct grants, with the code that needs it."""
 
 import re
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def statements(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def granted(template: Template) -> set[tuple[str, str]]:
-    """Which role (without its image's id and its hash) has which action."""
+    """The actions of each role, whose name is its logical id without the image's id and the hash."""
     return {
         (re.sub(r"^(?:Image\d)?(.*).{8}$", r"\1", role), action)
         for role, statement in statements(template)
@@ -56,7 +56,7 @@ def documented() -> dict[tuple[str, str], str]:
     return {(re.sub(r"[/-]", "", role), action): needed_by for role, action, needed_by in rows}
 
 
-def test_fails_when_an_action_is_not_documented_or_no_longer_needed(app: cdk.App) -> None:
+def test_every_documented_action_is_needed_and_every_needed_action_is_documented(app: cdk.App) -> None:
     assert granted(resources(app, "CodeBuild")) == set(documented())
 
 
@@ -68,7 +68,7 @@ def test_the_code_that_needs_an_action_exists() -> None:
 
 
 @pytest.mark.parametrize("stack", ["Network", "Secrets", "Own", "Kept"])
-def test_options_add_only_documented_actions_and_only_to_the_build(app: cdk.App, stack: str) -> None:
+def test_options_add_documented_actions_to_the_build_role_only(app: cdk.App, stack: str) -> None:
     added = granted(resources(app, stack)) - set(documented())
     assert {role for role, _ in added} <= {"Role"}
     provider = {grant for grant in granted(resources(app, stack)) if grant[0] != "Role"}
@@ -77,7 +77,7 @@ def test_options_add_only_documented_actions_and_only_to_the_build(app: cdk.App,
 
 
 @pytest.mark.parametrize("stack", ["CodeBuild", "TwoImages", "Secrets", "Own", "Kept"])
-def test_only_actions_that_iam_cannot_narrow_are_allowed_on_everything(app: cdk.App, stack: str) -> None:
+def test_only_actions_that_iam_cannot_restrict_apply_to_all_resources(app: cdk.App, stack: str) -> None:
     everywhere = {
         action
         for _, statement in statements(resources(app, stack))
@@ -101,7 +101,7 @@ def test_the_build_reads_objects_of_the_assets_bucket_and_lists_nothing(app: cdk
 
 
 @pytest.mark.parametrize("stack", ["CodeBuild", "TwoImages", "Own", "Kept", "Network"])
-def test_wildcards_cover_the_stack_s_own_images_only(app: cdk.App, stack: str) -> None:
+def test_wildcards_cover_images_of_the_stack_only(app: cdk.App, stack: str) -> None:
     for _, statement in statements(resources(app, stack)):
         for resource in as_list(statement["Resource"]):
             if "arm64-agent-image-" in str(resource) and "*" in str(resource):
@@ -122,13 +122,13 @@ def test_roles_trust_services_for_this_account_only(app: cdk.App, stack: str) ->
             assert "*" not in str(statement["Condition"]["ArnLike"]["aws:SourceArn"])
 
 
-def test_no_report_groups(app: cdk.App) -> None:
+def test_the_project_has_no_permission_for_report_groups(app: cdk.App) -> None:
     actions = {action for _, action in granted(resources(app, "CodeBuild"))}
     assert not any("Report" in action for action in actions)
 
 
 @pytest.mark.parametrize("stack", ["China", "GovCloud"])
-def test_without_ecr_public_outside_the_partition_aws(app: cdk.App, stack: str) -> None:
+def test_ecr_public_is_granted_in_the_partition_aws_only(app: cdk.App, stack: str) -> None:
     actions = {action for _, action in granted(resources(app, stack))}
     assert "ecr:GetAuthorizationToken" in actions
     assert not any(action.startswith(("ecr-public:", "sts:")) for action in actions)

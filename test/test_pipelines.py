@@ -1,4 +1,4 @@
-"""CDK Pipelines: new code of an agent deploys its stack and leaves the pipeline alone."""
+"""CDK Pipelines: a code change of an agent deploys its stack and does not change the pipeline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BUILDS = {"codebuild": ImageBuild.code_build(), "local": ImageBuild.local()}
 
 
 def synthesize(folder: Path, version: str, build: str, images: int = 1, **options: Any) -> Path:
-    """What the pipeline's Synth step writes after a push of this version."""
+    """The cloud assembly that the Synth step of the pipeline writes for this version."""
     agent = write_files(
         folder / "agent", {"Dockerfile": "FROM python:3.13-slim\nCOPY . /\n", "code": version}
     )
@@ -45,7 +45,7 @@ def synthesize(folder: Path, version: str, build: str, images: int = 1, **option
 
 
 def pipeline_of(assembly: Path) -> tuple[str, str]:
-    """All that `cdk deploy Pipeline` of the SelfMutate step reads: the template, and the assets manifest."""
+    """The template and the asset manifest, which the SelfMutate step deploys."""
     return (
         (assembly / "Pipeline.template.json").read_text(),
         (assembly / "Pipeline.assets.json").read_text(),
@@ -53,13 +53,13 @@ def pipeline_of(assembly: Path) -> tuple[str, str]:
 
 
 def uris(assembly: Path) -> list[Any]:
-    """The images of the Runtimes that the pipeline deploys."""
+    """The image URIs of the Runtimes that the pipeline deploys."""
     templates = read_assembly(assembly).templates.values()
     return [container_uri(runtime) for template in templates for runtime in template.all(RUNTIME)]
 
 
 def publishing(assembly: Path) -> dict[str, str]:
-    """The buildspecs of the steps that publish assets, which lie beside the templates."""
+    """The buildspecs of the steps that publish assets, by file name."""
     return {file.name: file.read_text() for file in assembly.glob("buildspec-*.yaml")}
 
 
@@ -80,7 +80,7 @@ def test_new_code_does_not_change_a_pipeline_that_publishes_assets_in_one_step(
 def test_new_code_changes_a_pipeline_with_a_publishing_step_for_each_asset(
     tmp_path: Path, build: str
 ) -> None:
-    """The default of CDK Pipelines: the buildspecs in the template name the assets by their hashes."""
+    """By default, the buildspecs in the template of the pipeline contain the hashes of the assets."""
     old, new = (synthesize(tmp_path, version, build) for version in ("1", "2"))
     assert pipeline_of(old) != pipeline_of(new)
     assert publishing(new) == {}

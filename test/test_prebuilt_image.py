@@ -1,4 +1,4 @@
-"""An image that something else builds: the same face, and nothing is built."""
+"""An existing image, used through the same interface."""
 
 import re
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_the_runtime_uses_the_named_image(
     assert (image.build_mode, image.repository.repository_name) == ("prebuilt", "agents")
 
 
-def test_a_tag_of_the_deployment_may_be_used(app: App, stack: Stack, repository: ecr.IRepository) -> None:
+def test_the_tag_can_be_a_deploy_time_value(app: App, stack: Stack, repository: ecr.IRepository) -> None:
     tag = CfnParameter(stack, "Tag").value_as_string
     digest = CfnParameter(stack, "Digest").value_as_string
     new_runtime(stack, prebuilt(stack, "ByTag", repository=repository, tag=tag), "One")
@@ -45,8 +45,8 @@ def test_a_tag_of_the_deployment_may_be_used(app: App, stack: Stack, repository:
     assert '/agents@", {"Ref": "Digest"}' in parts[1]
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
-def test_nothing_is_built_and_the_runtime_may_pull(
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
+def test_nothing_is_built_and_the_runtime_can_pull(
     app: App, stack: Stack, repository: ecr.IRepository, bound: bool
 ) -> None:
     image = prebuilt(stack, "Image", repository=repository, tag="1")
@@ -61,7 +61,7 @@ def test_nothing_is_built_and_the_runtime_may_pull(
     assert pulling.logical_id in template.only(RUNTIME).depends_on
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
 def test_the_runtime_waits_for_what_the_image_depends_on(
     app: App, stack: Stack, repository: ecr.IRepository, bound: bool
 ) -> None:
@@ -74,9 +74,7 @@ def test_the_runtime_waits_for_what_the_image_depends_on(
     assert [r.body["Type"] for r in template.resources if "Push" in r.depends_on] == [RUNTIME]
 
 
-def test_an_image_of_deploy_time_build_gets_the_edge_that_it_lacks(
-    app: App, stack: Stack, agent: Path
-) -> None:
+def test_the_runtime_waits_for_an_image_of_deploy_time_build(app: App, stack: Stack, agent: Path) -> None:
     deploy_time_build = pytest.importorskip("cdklabs.deploy_time_build", reason="needs a newer CDK")
     build = deploy_time_build.ContainerImageBuild(stack, "Build", directory=str(agent), tag="v1")
     image = prebuilt(stack, "Image", repository=build.repository, tag="v1", dependencies=[build])
@@ -88,7 +86,7 @@ def test_an_image_of_deploy_time_build_gets_the_edge_that_it_lacks(
     assert custom.logical_id in template.only(RUNTIME).depends_on
 
 
-def test_a_repository_of_another_stack_may_be_pulled_from(app: App, stack: Stack) -> None:
+def test_the_runtime_can_pull_from_a_repository_of_another_stack(app: App, stack: Stack) -> None:
     repository = ecr.Repository(Stack(app, "Storage"), "Repository")
     new_runtime(stack, prebuilt(stack, "Image", repository=repository, tag="1"))
     assembly = synthesize(app)
@@ -97,9 +95,7 @@ def test_a_repository_of_another_stack_may_be_pulled_from(app: App, stack: Stack
 
 
 @pytest.mark.parametrize("name", ["my--agent", "my-agent-", "team//agent", "a._b", "Team/agent"])
-def test_fails_when_agentcore_would_refuse_the_name_of_the_repository(
-    stack: Stack, agent: Path, name: str
-) -> None:
+def test_fails_when_agentcore_would_refuse_the_repository_name(stack: Stack, agent: Path, name: str) -> None:
     expected = f"'repository' must have a name that AgentCore accepts, got '{name}'"
     repositories = {
         "Imported": ecr.Repository.from_repository_name(stack, "Imported", name),
@@ -116,7 +112,7 @@ def test_fails_when_agentcore_would_refuse_the_name_of_the_repository(
             )
 
 
-def test_accepts_names_that_agentcore_accepts_and_names_that_are_not_known_yet(stack: Stack) -> None:
+def test_accepts_repository_names_that_agentcore_accepts_and_tokens(stack: Stack) -> None:
     names = ["agent", "team/my-agent_1.x", CfnParameter(stack, "Name").value_as_string]
     for number, name in enumerate(names):
         repository = ecr.Repository.from_repository_name(stack, f"Repository{number}", name)
@@ -124,7 +120,7 @@ def test_accepts_names_that_agentcore_accepts_and_names_that_are_not_known_yet(s
     prebuilt(stack, "Unnamed", repository=ecr.Repository(stack, "Own"), tag="1")
 
 
-def test_a_grant_to_the_builder_does_nothing(app: App, stack: Stack, repository: ecr.IRepository) -> None:
+def test_a_grant_to_the_builder_has_no_effect(app: App, stack: Stack, repository: ecr.IRepository) -> None:
     image = prebuilt(stack, "Image", repository=repository, tag="1")
     ecr.Repository(stack, "Base").grant_pull(image).assert_success()
     assert [resource.body["Type"] for resource in synthesize(app).only.resources] == [REPOSITORY]

@@ -1,4 +1,4 @@
-"""What CodeBuild mode adds to a stack: how much, in which order, and what further images change."""
+"""The resources that CodeBuild mode adds to a stack: number, order, and the effect of further images."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ RESOURCE_LIMIT = 500
 
 
 def stack_with(output: Path, agent: Path, images: int) -> Template:
-    """A stack of so many images, each with its Runtime."""
+    """A stack with this number of images, each with a Runtime."""
     app = new_app(output)
     stack = Stack(app, "Agents")
     for number in range(images):
@@ -40,7 +40,7 @@ def stack_with(output: Path, agent: Path, images: int) -> Template:
 
 
 def bare_runtime(output: Path) -> Template:
-    """A Runtime of an image that something else builds."""
+    """A Runtime with an existing image."""
     app = new_app(output)
     artifact = agentcore.AgentRuntimeArtifact.from_image_uri(
         "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a:1"
@@ -50,7 +50,7 @@ def bare_runtime(output: Path) -> Template:
 
 
 def seconds_before(template: Template, kind: str) -> int:
-    """The usual creation times of what a resource waits for, along the longest chain."""
+    """The usual creation times along the longest chain of resources that a resource waits for."""
     resources = template.body["Resources"]
 
     @cache
@@ -92,7 +92,7 @@ def test_a_further_image_changes_no_resource_of_the_stack(tmp_path: Path, agent:
     assert [r.logical_id for r in one.resources if two.named(r.logical_id) != r] == []
 
 
-def test_no_permission_names_a_source(tmp_path: Path, agent: Path) -> None:
+def test_no_permission_refers_to_a_source(tmp_path: Path, agent: Path) -> None:
     template = stack_with(tmp_path / "out", agent, 2)
     tags = [image.properties["ImageTag"] for image in template.all(IMAGE)]
     granted = canonical([r.properties for r in template.resources if r.body["Type"].startswith("AWS::IAM::")])
@@ -104,7 +104,7 @@ def test_no_permission_names_a_source(tmp_path: Path, agent: Path) -> None:
     assert not any(tag in granted for tag in tags)
 
 
-def test_roles_wait_for_nothing_of_the_construct_s_own(tmp_path: Path, agent: Path) -> None:
+def test_roles_wait_for_no_other_resource_of_the_construct(tmp_path: Path, agent: Path) -> None:
     template = stack_with(tmp_path / "out", agent, 2)
     ours = [role for role in template.all(ROLE) if role.logical_id.startswith(("Image", "Arm64"))]
     assert len(ours) == 4
@@ -121,9 +121,7 @@ def test_a_repository_of_the_app_adds_a_statement_for_the_function(
     assert arn == stack.resolve(own.repository_arn)
 
 
-def test_images_may_share_a_repository_of_the_app_without_further_statements(
-    app: App, stack: Stack, agent: Path
-) -> None:
+def test_images_that_share_a_repository_share_its_statement(app: App, stack: Stack, agent: Path) -> None:
     own = ecr.Repository(stack, "Own")
     for name in ("One", "Two"):
         new_image(stack, agent, name, image_build=ImageBuild.code_build(repository=own))
@@ -137,16 +135,18 @@ def repository_arns(template: Template, name: str) -> Iterator[Mapping[str, Any]
             yield statement["Resource"]
 
 
-def test_more_repositories_than_a_policy_can_name_are_refused(app: App, stack: Stack, agent: Path) -> None:
+def test_fails_when_a_policy_would_name_too_many_repositories(app: App, stack: Stack, agent: Path) -> None:
     for number in range(60):
         repository = ecr.Repository.from_repository_name(stack, f"Own{number}", f"agents/{number:0200}")
         build = ImageBuild.code_build(repository=repository)
         new_image(stack, agent, f"Image{number}", image_build=build)
-    with pytest.raises(RuntimeError, match=r"so many different 'repository'.* but IAM allows 10240"):
+    with pytest.raises(
+        RuntimeError, match=r"so many different values of 'repository'.* but IAM allows 10240"
+    ):
         synthesize(app)
 
 
-def test_a_further_stack_has_a_provider_of_its_own(app: App, agent: Path) -> None:
+def test_each_stack_has_its_own_provider(app: App, agent: Path) -> None:
     for name in ("One", "Two"):
         new_image(Stack(app, name), agent)
     assembly = synthesize(app)

@@ -1,4 +1,4 @@
-"""Binding: whichever Runtime it is, wherever it is, it waits for the image and may pull it, or is refused."""
+"""Binding: every Runtime waits for its image and can pull it, or synthesis fails."""
 
 import json
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def agent_role(scope: Construct, name: str = "AgentRole") -> iam.Role:
 
 
 def pulling_policies(template: Template) -> list[Resource]:
-    """The policies that allow to pull an image and to log in, of whomever."""
+    """The policies that grant permission to pull an image and to log in."""
     texts = {
         policy.logical_id: canonical(policy.properties["PolicyDocument"]) for policy in template.all(POLICY)
     }
@@ -79,7 +79,7 @@ def pulling_policies(template: Template) -> list[Resource]:
 
 
 def assert_bound(template: Template, runtime: Resource | None = None) -> None:
-    """The Runtime waits for its permission to pull, and for the image if it is in this template too."""
+    """The Runtime waits for its permission to pull, and for every image in this template."""
     runtime = runtime or template.only(RUNTIME)
     (pulling,) = pulling_policies(template)
     assert pulling.logical_id in runtime.depends_on
@@ -88,7 +88,7 @@ def assert_bound(template: Template, runtime: Resource | None = None) -> None:
 
 
 @pytest.mark.parametrize(("build", "ignored"), [(LOCAL, ["E1"]), (CODE_BUILD, ["E1", "W3005"])])
-def test_what_the_app_told_linters_about_its_runtime_stays(
+def test_linter_settings_of_the_app_are_kept(
     app: App, stack: Stack, agent: Path, build: ImageBuild, ignored: list[str]
 ) -> None:
     image = new_image(stack, agent, image_build=build)
@@ -101,9 +101,9 @@ def test_what_the_app_told_linters_about_its_runtime_stays(
     assert metadata["checkov"] == {"skip": []}
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
 @pytest.mark.parametrize("build", [LOCAL, CODE_BUILD], ids=["local", "codebuild"])
-def test_a_runtime_waits_for_the_image_and_may_pull_it(
+def test_a_runtime_waits_for_the_image_and_can_pull_it(
     app: App, stack: Stack, agent: Path, bound: bool, build: ImageBuild
 ) -> None:
     image = new_image(stack, agent, image_build=build)
@@ -113,7 +113,7 @@ def test_a_runtime_waits_for_the_image_and_may_pull_it(
     assert_bound(synthesize(app).only)
 
 
-def test_binding_changes_the_runtime_and_nothing_else(tmp_path: Path, agent: Path) -> None:
+def test_binding_changes_the_runtime_only(tmp_path: Path, agent: Path) -> None:
     def template(output: str, bound: bool) -> Template:
         app = new_app(tmp_path / output)
         stack = Stack(app, "Agent")
@@ -140,7 +140,7 @@ def test_only_the_runtime_depends_on_the_image(app: App, stack: Stack, agent: Pa
     assert [r.body["Type"] for r in template.resources if name in r.depends_on] == [RUNTIME]
 
 
-def test_binding_and_forgetting_to_bind_give_the_same_template(tmp_path: Path, agent: Path) -> None:
+def test_the_template_is_the_same_without_bind_runtime(tmp_path: Path, agent: Path) -> None:
     templates = []
     for bound in (True, False):
         app = new_app(tmp_path / str(bound))
@@ -153,7 +153,7 @@ def test_binding_and_forgetting_to_bind_give_the_same_template(tmp_path: Path, a
     assert templates[0] == templates[1]
 
 
-def test_binding_twice_changes_nothing(tmp_path: Path, agent: Path) -> None:
+def test_binding_twice_has_no_effect(tmp_path: Path, agent: Path) -> None:
     templates = []
     for times in (1, 2):
         app = new_app(tmp_path / str(times))
@@ -167,10 +167,8 @@ def test_binding_twice_changes_nothing(tmp_path: Path, agent: Path) -> None:
     assert templates[0] == templates[1]
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
-def test_several_runtimes_of_one_image_may_all_pull_it(
-    app: App, stack: Stack, agent: Path, bound: bool
-) -> None:
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
+def test_several_runtimes_of_one_image_can_pull_it(app: App, stack: Stack, agent: Path, bound: bool) -> None:
     image = new_image(stack, agent)
     for name in ("One", "Two", "Three"):
         runtime = new_runtime(stack, image, name)
@@ -184,8 +182,8 @@ def test_several_runtimes_of_one_image_may_all_pull_it(
         assert len(pulling & set(runtime_resource.depends_on)) == 1
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
-def test_a_role_of_the_user_gets_its_permission_before_the_runtime_is_created(
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
+def test_a_runtime_waits_for_the_permission_of_a_role_of_the_app(
     app: App, stack: Stack, agent: Path, bound: bool
 ) -> None:
     image = new_image(stack, agent)
@@ -195,8 +193,8 @@ def test_a_role_of_the_user_gets_its_permission_before_the_runtime_is_created(
     assert_bound(synthesize(app).only)
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
-def test_an_imported_role_gets_its_permission_before_the_runtime_is_created(
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
+def test_a_runtime_waits_for_the_permission_of_an_imported_role(
     app: App, stack: Stack, agent: Path, bound: bool
 ) -> None:
     image = new_image(stack, agent)
@@ -209,10 +207,8 @@ def test_an_imported_role_gets_its_permission_before_the_runtime_is_created(
     assert pulling_policies(template)[0].properties["Roles"] == ["agent"]
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
-def test_a_role_that_must_not_be_changed_is_left_alone(
-    app: App, stack: Stack, agent: Path, bound: bool
-) -> None:
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
+def test_an_immutable_role_is_not_changed(app: App, stack: Stack, agent: Path, bound: bool) -> None:
     image = new_image(stack, agent)
     role = iam.Role.from_role_arn(stack, "AgentRole", ROLE_ARN, mutable=False)
     runtime = new_runtime(stack, image, execution_role=role)
@@ -284,9 +280,7 @@ def test_a_construct_that_contains_a_runtime_is_bound(app: App, stack: Stack, ag
     assert_bound(synthesize(app).only)
 
 
-def test_a_role_that_names_its_own_runtime_makes_no_cycle_of_ours(
-    app: App, stack: Stack, agent: Path
-) -> None:
+def test_a_policy_that_names_its_own_runtime_causes_no_cycle(app: App, stack: Stack, agent: Path) -> None:
     image = new_image(stack, agent)
     role = agent_role(stack)
     runtime = cfn_runtime(stack, image, role.role_arn)
@@ -302,7 +296,7 @@ def test_a_role_that_names_its_own_runtime_makes_no_cycle_of_ours(
     assert not any(name.startswith("SelfInvoke") for name in template.only(RUNTIME).depends_on)
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
 @pytest.mark.parametrize("build", [LOCAL, CODE_BUILD], ids=["local", "codebuild"])
 def test_a_runtime_in_another_stack_is_bound(
     app: App, stack: Stack, agent: Path, bound: bool, build: ImageBuild
@@ -317,7 +311,7 @@ def test_a_runtime_in_another_stack_is_bound(
         assert "Images" in stack_dependencies(assembly.directory, "Agent")
 
 
-def test_a_code_change_moves_no_export_of_the_images_stack(tmp_path: Path, agent: Path) -> None:
+def test_a_code_change_changes_no_export_of_the_image_stack(tmp_path: Path, agent: Path) -> None:
     exports, uris = [], []
     for content in ("one", "two"):
         (agent / "server.py").write_text(content)
@@ -339,7 +333,7 @@ def test_a_code_change_moves_no_export_of_the_images_stack(tmp_path: Path, agent
     }
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
 def test_a_role_in_a_third_stack_is_bound(app: App, stack: Stack, agent: Path, bound: bool) -> None:
     image = new_image(Stack(app, "Images"), agent)
     runtime = new_runtime(stack, image, execution_role=agent_role(Stack(app, "Roles")))
@@ -352,7 +346,7 @@ def test_a_role_in_a_third_stack_is_bound(app: App, stack: Stack, agent: Path, b
 
 @jsii.implements(IAspect)
 class LateRuntime:
-    """Defines a Runtime when it is too late for the image to find it."""
+    """Defines a Runtime too late to be bound automatically."""
 
     def __init__(self, image: Arm64AgentRuntimeArtifact) -> None:
         self.image = image
@@ -362,16 +356,16 @@ class LateRuntime:
             new_runtime(node, self.image, "Late")
 
 
-def test_a_runtime_defined_too_late_is_refused_and_the_error_says_what_to_call(
+def test_fails_when_a_runtime_is_defined_too_late_and_says_what_to_call(
     app: App, stack: Stack, agent: Path
 ) -> None:
     image = new_image(stack, agent)
-    Aspects.of(Stack(app, "Zuletzt")).add(LateRuntime(image))
-    with pytest.raises(RuntimeError, match=r"Zuletzt/Late.*call bindRuntime\(runtime\) on the image"):
+    Aspects.of(Stack(app, "Zzz")).add(LateRuntime(image))
+    with pytest.raises(RuntimeError, match=r"Zzz/Late.*call bind_runtime\(runtime\) on the image"):
         app.synth()
 
 
-def test_the_template_may_be_looked_at_before_the_synthesis(app: App, stack: Stack, agent: Path) -> None:
+def test_a_template_assertion_before_synthesis_changes_nothing(app: App, stack: Stack, agent: Path) -> None:
     image = new_image(stack, agent)
     new_runtime(stack, image)
     assert container_uri(Template(dict(assertions.Template.from_stack(stack).to_json())).only(RUNTIME))
@@ -387,7 +381,7 @@ def test_a_role_in_the_stack_of_the_image_is_bound(app: App, stack: Stack, agent
     assert "Images" in stack_dependencies(assembly.directory, "Agent")
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
 @pytest.mark.parametrize("build", [LOCAL, CODE_BUILD], ids=["local", "codebuild"])
 def test_a_runtime_in_a_nested_stack_is_bound(
     app: App, stack: Stack, agent: Path, bound: bool, build: ImageBuild
@@ -403,7 +397,7 @@ def test_a_runtime_in_a_nested_stack_is_bound(
         assert assembly["Agent"].only(IMAGE).logical_id in canonical(nested.body)
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
 @pytest.mark.parametrize("build", [LOCAL, CODE_BUILD], ids=["local", "codebuild"])
 def test_an_image_in_a_nested_stack_is_bound(
     app: App, stack: Stack, agent: Path, bound: bool, build: ImageBuild
@@ -420,7 +414,7 @@ def test_an_image_in_a_nested_stack_is_bound(
         )
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
 def test_image_and_runtime_in_sibling_nested_stacks_are_bound(
     app: App, stack: Stack, agent: Path, bound: bool
 ) -> None:
@@ -432,7 +426,7 @@ def test_image_and_runtime_in_sibling_nested_stacks_are_bound(
     assert_bound(assembly.nested("Agents"))
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
 def test_image_and_runtime_of_one_nested_stack_are_bound(
     app: App, stack: Stack, agent: Path, bound: bool
 ) -> None:
@@ -444,7 +438,7 @@ def test_image_and_runtime_of_one_nested_stack_are_bound(
     assert_bound(synthesize(app).nested("Nested"))
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
 def test_a_runtime_in_the_same_stage_is_bound(app: App, agent: Path, bound: bool) -> None:
     stage = Stage(app, "Production")
     image = new_image(Stack(stage, "Images"), agent)
@@ -456,16 +450,16 @@ def test_a_runtime_in_the_same_stage_is_bound(app: App, agent: Path, bound: bool
     assert_bound(templates[name])
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
-def test_a_runtime_in_another_stage_is_refused(app: App, agent: Path, bound: bool) -> None:
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
+def test_fails_when_the_runtime_is_in_another_stage(app: App, agent: Path, bound: bool) -> None:
     image = new_image(Stack(Stage(app, "One"), "Images"), agent)
     runtime = new_runtime(Stack(Stage(app, "Two"), "Agent"), image)
     with pytest.raises(RuntimeError, match=r"Two/Agent/Runtime.* belongs to another Stage than the image"):
         image.bind_runtime(runtime) if bound else app.synth()
 
 
-@pytest.mark.parametrize("bound", [True, False], ids=["bound", "forgotten"])
-def test_a_runtime_in_another_region_than_the_repository_is_refused(
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
+def test_fails_when_the_runtime_is_in_another_region_than_the_repository(
     app: App, agent: Path, bound: bool
 ) -> None:
     def home(name: str, region: str) -> Stack:
@@ -478,14 +472,14 @@ def test_a_runtime_in_another_region_than_the_repository_is_refused(
         image.bind_runtime(runtime) if bound else app.synth()
 
 
-def test_a_repository_of_another_account_is_pulled_from_with_a_warning(app: App) -> None:
+def test_warns_when_the_repository_is_in_another_account(app: App) -> None:
     stack = Stack(app, "Agent", env=Environment(account="444455556666", region="us-east-1"))
     arn = "arn:aws:ecr:us-east-1:111122223333:repository/agents"
     repository = ecr.Repository.from_repository_arn(stack, "Repository", arn)
     image = Arm64AgentRuntimeArtifact.from_ecr_repository(stack, "Image", repository=repository, tag="1")
     image.bind_runtime(new_runtime(stack, image))
     (warning,) = assertions.Annotations.from_stack(stack).find_warning("*", assertions.Match.any_value())
-    expected = "the policy of the repository must let account 444455556666 pull from it"
+    expected = "the repository policy must allow account 444455556666 to pull"
     assert expected in str(warning.entry.data)
     template = synthesize(app).only
     assert arn in [
@@ -493,7 +487,7 @@ def test_a_repository_of_another_account_is_pulled_from_with_a_warning(app: App)
     ]
 
 
-def test_an_imported_runtime_is_refused(app: App, stack: Stack, agent: Path) -> None:
+def test_fails_when_the_runtime_is_imported(app: App, stack: Stack, agent: Path) -> None:
     runtime = agentcore.Runtime.from_agent_runtime_attributes(
         stack,
         "Imported",
@@ -507,14 +501,14 @@ def test_an_imported_runtime_is_refused(app: App, stack: Stack, agent: Path) -> 
         new_image(stack, agent).bind_runtime(runtime)
 
 
-def test_something_without_a_runtime_is_refused(app: App, stack: Stack, agent: Path) -> None:
+def test_fails_when_the_construct_contains_no_runtime(app: App, stack: Stack, agent: Path) -> None:
     with pytest.raises(
-        RuntimeError, match=r"must be or contain an AWS::BedrockAgentCore::Runtime, got Bucket"
+        RuntimeError, match=r"must be or contain an AWS::BedrockAgentCore::Runtime, got Agent/Bucket;"
     ):
         new_image(stack, agent).bind_runtime(s3.Bucket(stack, "Bucket"))
 
 
-def test_a_repository_of_the_user_in_another_stack_lets_the_runtime_pull(
+def test_the_runtime_can_pull_from_a_repository_of_the_app_in_another_stack(
     app: App, stack: Stack, agent: Path
 ) -> None:
     repository = ecr.Repository(Stack(app, "Storage"), "Repository")

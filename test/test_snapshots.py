@@ -1,4 +1,4 @@
-"""The templates of both modes, in one readable file each; what may change at any time is normalised here."""
+"""The templates of both modes, one readable file each, in which hashes and versions are normalised."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def readable(template: Template) -> Json:
 
 
 @pytest.mark.parametrize("mode", BUILDS)
-def test_the_template_is_the_one_that_was_reviewed(
+def test_the_template_is_as_reviewed(
     app: App, stack: Stack, agent: Path, mode: str, snapshot: SnapshotAssertion
 ) -> None:
     image = new_image(stack, agent, image_build=BUILDS[mode])

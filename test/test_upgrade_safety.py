@@ -1,4 +1,4 @@
-"""What must stay as it is for ever: a deployed stack keeps its resources when the library is upgraded."""
+"""What must never change: an upgrade of the library keeps the resources of a deployed stack."""
 
 import json
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_the_resources_of_an_image_keep_their_logical_ids_and_types(
 
 
 def test_the_provider_keeps_its_logical_ids_and_types(app: App, stack: Stack, agent: Path) -> None:
-    """CloudFormation refuses another service token, so the function can never be replaced."""
+    """CloudFormation rejects another service token, so the function can never be replaced."""
     new_image(stack, agent)
     found = {r.logical_id: r.body["Type"] for r in synthesize(app).only.resources}
     provider = {name: kind for name, kind in found.items() if name.startswith("Arm64AgentImageProvider")}
@@ -71,7 +71,7 @@ def test_the_provider_keeps_its_logical_ids_and_types(app: App, stack: Stack, ag
 
 
 def deployed(value: Any) -> str:
-    """What CloudFormation makes of a name in the stack of ``STACK_ID``."""
+    """The value of a name in the stack with the id ``STACK_ID``."""
     if isinstance(value, str):
         return value
     ((function, argument),) = value.items()
@@ -84,8 +84,8 @@ def deployed(value: Any) -> str:
     return STACK_ID
 
 
-def test_every_name_keeps_its_form(app: App, stack: Stack, agent: Path) -> None:
-    """Another name replaces its resource: every update fails, or the repository's images are deleted."""
+def test_names_of_resources_stay_the_same(app: App, stack: Stack, agent: Path) -> None:
+    """Another name replaces its resource: updates fail, or the images of the repository are deleted."""
     new_image(stack, agent)
     template = synthesize(app).only
     assert {key: deployed(template.named(key[0]).properties[key[1]]) for key in NAMES} == NAMES
@@ -113,13 +113,13 @@ def test_names_fit_however_long_ids_are(app: App, agent: Path, kind: str, proper
     assert len(deployed(synthesize(app).only.only(kind).properties[property])) <= limit
 
 
-def test_the_content_tag_keeps_its_form(stack: Stack, agent: Path) -> None:
-    """Another form would build every image again with the first upgrade, and update every Runtime."""
+def test_the_content_tag_of_the_same_source_stays_the_same(stack: Stack, agent: Path) -> None:
+    """Another tag would rebuild every image and update every Runtime with the first upgrade."""
     image = new_image(stack, agent)
     assert image.image_tag == "20033d9dbf69ca2109236ba164b5a02c627d6d7bbf2fd28638a59b443f4a3d3c"
 
 
-def test_feature_flags_that_the_cdk_recommends_change_no_logical_id(tmp_path: Path, agent: Path) -> None:
+def test_recommended_feature_flags_change_no_logical_id(tmp_path: Path, agent: Path) -> None:
     flags = json.loads((ROOT / "node_modules/aws-cdk-lib/recommended-feature-flags.json").read_text())
     logical_ids = []
     for name, context in (("flags", flags), ("none", {})):

@@ -1,8 +1,9 @@
-"""Bad input fails at synthesis: the sentence quotes the property, shows the value, says what to change."""
+"""Invalid input fails at synthesis: the error quotes the property, shows the value and says what to do."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from arm64_agent_image import Arm64AgentRuntimeArtifact, BuildSecret, ImageBuild, RegistryCredentials
 from test.synth import new_image, write_files
 
-TOKEN = "must be known at synthesis because it is part of the image's content tag, got a token"
+ROOT = Path(__file__).parents[1]
+TOKEN = "must be known at synthesis because it is part of the content tag, got a token"
 DIGEST = "sha256:" + "0a" * 32
 Props = Callable[[Stack], dict[str, Any]]
 
@@ -40,31 +42,31 @@ CASES: dict[str, tuple[Props, str, str]] = {
     "no directory": (
         lambda _: {"directory": "no/such/directory"},
         "'directory' does not exist, got 'no/such/directory'",
-        "pass the directory that holds the Dockerfile",
+        f"pass an absolute path, or a path relative to the working directory {Path.cwd()}",
     ),
     "a file as directory": (
         lambda _: {"directory": __file__},
         "'directory' must be a directory, got the file",
-        "pass the directory that holds it",
+        "pass the directory that contains it",
     ),
     "no Dockerfile": (
         lambda _: {"file": "Containerfile"},
         "'file' does not exist, got 'Containerfile' in",
-        "create the Dockerfile or pass its path",
+        "create the Dockerfile, or pass its path",
     ),
     "a directory as Dockerfile": (
         lambda _: {"file": "folder"},
         "'file' does not exist, got 'folder' in",
-        "create the Dockerfile or pass its path",
+        "create the Dockerfile, or pass its path",
     ),
-    "a Dockerfile outside": (
+    "a Dockerfile outside the directory": (
         lambda _: {"file": "../Dockerfile"},
         "'file' must be a path inside 'directory', got '../Dockerfile'",
         "pass a 'directory' that contains the Dockerfile",
     ),
-    "a Dockerfile that is a link to the outside": (
-        lambda _: {"file": "link-to-the-outside"},
-        "'file' must not be a symbolic link to a file outside 'directory', got 'link-to-the-outside'",
+    "a Dockerfile that is a link to a file outside the directory": (
+        lambda _: {"file": "outside"},
+        "'file' must not be a symbolic link to a file outside 'directory', got 'outside'",
         "pass a 'directory' that contains the Dockerfile",
     ),
     "an absolute Dockerfile": (
@@ -74,7 +76,7 @@ CASES: dict[str, tuple[Props, str, str]] = {
     ),
     "a Dockerfile with a line break in its name": (
         lambda _: {"file": "Docker\nfile"},
-        "'file' must not contain control characters, which BuildKit does not take, got \"Docker\\nfile\"",
+        "'file' must not contain control characters, which BuildKit does not accept, got \"Docker\\nfile\"",
         "rename the file",
     ),
     "a token as directory": (
@@ -90,131 +92,131 @@ CASES: dict[str, tuple[Props, str, str]] = {
     ),
     "a token as extra hash": (
         lambda stack: {"extra_hash": f"{parameter(stack)}-1"},
-        f"'extraHash' {TOKEN}",
+        f"'extra_hash' {TOKEN}",
         "pass a literal value",
     ),
     "a token in a build context": (
         lambda stack: {"build_contexts": {"base": f"docker-image://{stack.account}"}},
-        f"'buildContexts.base' {TOKEN}",
+        f"'build_contexts.base' {TOKEN}",
         "pass a literal value",
     ),
     "a token in a build argument": (
         lambda stack: {"build_args": {"REGION": stack.region}},
-        f"'buildArgs.REGION' {TOKEN}",
+        f"'build_args.REGION' {TOKEN}",
         "read the value when the agent starts",
     ),
     "a token in the name of a build argument": (
         lambda stack: {"build_args": {parameter(stack): "1"}},
-        f"'buildArgs name' {TOKEN}",
+        f"a name in 'build_args' {TOKEN}",
         "pass a literal value",
     ),
     "a build argument without a name": (
         lambda _: {"build_args": {"": "1"}},
-        "'buildArgs' must have names that are not empty and contain no '=', got ''",
+        "'build_args' must have names that are not empty and contain no '=', got ''",
         "rename it",
     ),
     "a build argument with '=' in its name": (
         lambda _: {"build_args": {"A=B": "1"}},
-        "'buildArgs' must have names that are not empty and contain no '=', got 'A=B'",
+        "'build_args' must have names that are not empty and contain no '=', got 'A=B'",
         "rename it",
     ),
     "a NUL in a build argument": (
         lambda _: {"build_args": {"KEY": "a\0b"}},
-        "'buildArgs.KEY' must not contain NUL characters or unpaired surrogates, got \"a\\u0000b\"",
+        "'build_args.KEY' must not contain NUL characters or unpaired surrogates, got \"a\\u0000b\"",
         "remove them, or encode the value",
     ),
-    "half a character in a build argument": (
+    "an unpaired surrogate in a build argument": (
         lambda _: {"build_args": {"KEY": "a\ud800b"}},
-        "'buildArgs.KEY' must not contain NUL characters or unpaired surrogates",
+        "'build_args.KEY' must not contain NUL characters or unpaired surrogates",
         "remove them, or encode the value",
     ),
-    "half a character in the name of a stage": (
+    "an unpaired surrogate in the name of a stage": (
         lambda _: {"target": "\udc00"},
         "'target' must not contain NUL characters or unpaired surrogates",
         "remove them, or encode the value",
     ),
-    "a build argument beyond what a command line takes": (
+    "a build argument that is too long for a process": (
         lambda _: {"build_args": {"KEY": "é" * 50_000}},
-        "'buildArgs.KEY' must not take more than 100000 bytes, got 100004",
-        "move the value into a file of 'directory'",
+        "'build_args.KEY' must not exceed 100000 bytes, got 100004",
+        "move the value into a file in 'directory'",
     ),
-    "more build arguments than a command line takes": (
+    "build arguments that are too long for a process together": (
         lambda _: {"build_args": {f"KEY_{number}": "x" * 99_000 for number in range(6)}},
-        "'buildArgs' must not take more than 500000 bytes together, got 594036",
-        "move long values into files of 'directory'",
+        "'build_args' must not exceed 500000 bytes in total, got 594036",
+        "move long values into files in 'directory'",
     ),
     "a local directory as build context": (
         lambda _: {"build_contexts": {"shared": "../common"}},
-        "'buildContexts.shared' must be an image, a URL or a Git repository, got '../common'",
-        "move it into 'directory'",
+        "'build_contexts.shared' must be an image, a URL or a Git repository, got '../common'",
+        "local directories are not uploaded to CodeBuild, so move it into 'directory'",
     ),
-    "a time-out that is too short": (
+    "a timeout that is too short": (
         lambda _: in_codebuild(timeout=Duration.minutes(4)),
         "'timeout' must be 5 to 40 whole minutes, got 4 minutes",
-        "CloudFormation waits one hour for the image",
+        "CloudFormation allows one hour for the image",
     ),
-    "a time-out that outlasts CloudFormation": (
+    "a timeout that is longer than CloudFormation waits": (
         lambda _: in_codebuild(timeout=Duration.hours(1)),
         "'timeout' must be 5 to 40 whole minutes, got 1 hour",
-        "CloudFormation waits one hour for the image",
+        "CloudFormation allows one hour for the image",
     ),
-    "a time-out of broken minutes": (
+    "a timeout with seconds": (
         lambda _: in_codebuild(timeout=Duration.seconds(330)),
         "'timeout' must be 5 to 40 whole minutes, got 5 minutes 30 seconds",
-        "CloudFormation waits one hour for the image",
+        "CloudFormation allows one hour for the image",
     ),
-    "a time-out that is a token": (
+    "a timeout that is a token": (
         lambda stack: in_codebuild(timeout=Duration.seconds(Token.as_number(stack.account))),
         "'timeout' must be 5 to 40 whole minutes, got a token",
-        "CloudFormation waits one hour for the image",
+        "CloudFormation allows one hour for the image",
     ),
     "a build image for x86": (
         lambda _: in_codebuild(build_image=codebuild.LinuxBuildImage.STANDARD_7_0),
-        "'buildImage' must be an ARM image that can run Docker, got aws/codebuild/standard:7.0",
+        "'build_image' must be an ARM image that can run Docker, got aws/codebuild/standard:7.0",
         "use a LinuxArmBuildImage",
     ),
     "a build image of Lambda": (
         lambda _: in_codebuild(build_image=codebuild.LinuxArmLambdaBuildImage.AMAZON_LINUX_2023_PYTHON_3_12),
-        "'buildImage' must be an ARM image that can run Docker, got",
+        "'build_image' must be an ARM image that can run Docker, got",
         "use a LinuxArmBuildImage",
     ),
-    "a key for the app's repository": (
+    "an encryption key together with a repository": (
         lambda stack: in_codebuild(repository=repository(stack), encryption_key=kms.Key(stack, "Key")),
-        "'encryptionKey' applies to the construct's own repository, got Agent/Key and a 'repository'",
+        "'encryption_key' must not be given together with 'repository', got Agent/Key",
         "set the encryption key of that repository",
     ),
-    "a removal policy for the app's repository": (
+    "a removal policy together with a repository": (
         lambda stack: in_codebuild(repository=repository(stack), removal_policy=RemovalPolicy.RETAIN),
-        "'removalPolicy' applies to the construct's own repository, got 'retain' and a 'repository'",
+        "'removal_policy' must not be given together with 'repository', got 'retain'",
         "set the removal policy of that repository",
     ),
-    "a retention for the app's log group": (
+    "a log retention together with a log group": (
         lambda stack: in_codebuild(
             log_group=logs.LogGroup(stack, "Logs"), log_retention=logs.RetentionDays.ONE_DAY
         ),
-        "'logRetention' applies to the construct's own log group, got 1 and a 'logGroup'",
+        "'log_retention' must not be given together with 'log_group', got 1",
         "set the retention of that log group",
     ),
     "subnets without a VPC": (
         lambda _: in_codebuild(
             subnet_selection=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
         ),
-        "'subnetSelection' needs 'vpc', got none",
+        "'subnet_selection' needs 'vpc', got none",
         "pass the VPC too",
     ),
     "security groups without a VPC": (
         lambda stack: in_codebuild(
             security_groups=[ec2.SecurityGroup.from_security_group_id(stack, "Group", "sg-12345678")]
         ),
-        "'securityGroups' needs 'vpc', got none",
+        "'security_groups' needs 'vpc', got none",
         "pass the VPC too",
     ),
-    "a secret that has no proper id": (
+    "an invalid secret id": (
         lambda stack: in_codebuild(build_secrets={"a,b": secret(stack)}),
-        "'buildSecrets' must have ids of letters, digits, '_', '.' and '-', got 'a,b'",
+        "'build_secrets' must have ids of letters, digits, '_', '.' and '-', got 'a,b'",
         "rename it here and in the Dockerfile",
     ),
-    "a registry that is no host": (
+    "a registry that is not a host name": (
         lambda stack: in_codebuild(registry_credentials=[credentials(stack, "--password docker.io")]),
         "'server' must be the host name of a registry, got '--password docker.io'",
         "pass 'docker.io' for Docker Hub",
@@ -235,18 +237,18 @@ def credentials(stack: Stack, server: str) -> RegistryCredentials:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_fails_at_synthesis_when_given(stack: Stack, agent: Path, case: str) -> None:
+def test_fails_at_synthesis_with(stack: Stack, agent: Path, case: str) -> None:
     write_files(agent, {"folder/file": ""})
-    (agent / "link-to-the-outside").symlink_to(__file__)
+    (agent / "outside").symlink_to(__file__)
     props, problem, remedy = CASES[case]
     given = props(stack)
     directory = Path(given.pop("directory", agent))
     with pytest.raises(RuntimeError) as failure:
         new_image(stack, directory, **given)
-    sentence = str(failure.value)
-    assert problem in sentence
-    assert remedy in sentence
-    assert not sentence.rstrip().endswith(".")
+    error = str(failure.value)
+    assert problem in error
+    assert remedy in error
+    assert not error.rstrip().endswith(".")
 
 
 @pytest.mark.parametrize(
@@ -269,20 +271,20 @@ def test_fails_at_synthesis_when_given(stack: Stack, agent: Path, case: str) -> 
         ),
     ],
 )
-def test_fails_when_a_prebuilt_image_is_not_named_once(
+def test_fails_when_an_existing_image_is_not_identified_exactly_once(
     stack: Stack, options: dict[str, str], problem: str
 ) -> None:
     with pytest.raises(RuntimeError, match=re.escape(problem)):
         Arm64AgentRuntimeArtifact.from_ecr_repository(stack, "Image", repository=repository(stack), **options)
 
 
-def test_the_sentence_names_the_construct(stack: Stack, agent: Path) -> None:
+def test_the_error_names_the_construct(stack: Stack, agent: Path) -> None:
     with pytest.raises(RuntimeError, match="Agent/Image: 'file' does not exist"):
         new_image(stack, agent, file="Containerfile")
 
 
 @pytest.mark.parametrize("minutes", [5, 40])
-def test_the_bounds_of_the_time_out_are_allowed(stack: Stack, agent: Path, minutes: int) -> None:
+def test_accepts_the_bounds_of_the_timeout(stack: Stack, agent: Path, minutes: int) -> None:
     new_image(stack, agent, **in_codebuild(timeout=Duration.minutes(minutes)))
 
 
@@ -297,17 +299,13 @@ REMOTE_CONTEXTS = [
 
 
 @pytest.mark.parametrize("build", BUILDS, ids=["local", "codebuild"])
-def test_every_value_that_an_argument_can_carry_is_accepted(
-    stack: Stack, agent: Path, build: ImageBuild
-) -> None:
+def test_accepts_every_value_that_an_argument_can_have(stack: Stack, agent: Path, build: ImageBuild) -> None:
     values = {f"strange name {number}": value for number, value in enumerate(ODD_VALUES)}
     new_image(stack, agent, build_args=values, image_build=build)
 
 
 @pytest.mark.parametrize("build", BUILDS, ids=["local", "codebuild"])
-def test_build_contexts_that_any_machine_can_reach_are_accepted(
-    stack: Stack, agent: Path, build: ImageBuild
-) -> None:
+def test_accepts_remote_build_contexts(stack: Stack, agent: Path, build: ImageBuild) -> None:
     contexts = {f"context{number}": value for number, value in enumerate(REMOTE_CONTEXTS)}
     new_image(stack, agent, build_contexts=contexts, image_build=build)
 
@@ -316,8 +314,23 @@ def test_build_contexts_that_any_machine_can_reach_are_accepted(
     "context", ["../common", "/opt/shared", ".", "oci-layout://images", "target:base", ""]
 )
 @pytest.mark.parametrize("build", BUILDS, ids=["local", "codebuild"])
-def test_fails_when_a_build_context_is_on_this_machine(
+def test_fails_when_a_build_context_is_local(
     stack: Stack, agent: Path, build: ImageBuild, context: str
 ) -> None:
-    with pytest.raises(RuntimeError, match=r"'buildContexts\.shared' must be an image, a URL or a Git repo"):
+    with pytest.raises(RuntimeError, match=r"'build_contexts\.shared' must be an image, a URL or a Git repo"):
         new_image(stack, agent, build_contexts={"shared": context}, image_build=build)
+
+
+TYPESCRIPT = """
+const { App, Stack } = require('aws-cdk-lib');
+const { Arm64AgentRuntimeArtifact } = require(process.argv[1]);
+const stack = new Stack(new App(), 'Agent');
+new Arm64AgentRuntimeArtifact(stack, 'Image', { directory: process.argv[2], buildArgs: { 'A=B': '1' } });
+"""
+
+
+def test_errors_spell_properties_as_typescript_does_in_a_typescript_app(agent: Path) -> None:
+    """In Python, every error of this module quotes them in snake case."""
+    command = ["node", "-e", TYPESCRIPT, str(ROOT / "lib"), str(agent)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "Error: Agent/Image: 'buildArgs' must have names" in done.stderr

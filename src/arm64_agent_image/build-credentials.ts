@@ -5,23 +5,23 @@ import * as ssm from 'aws-cdk-lib/aws-ssm';
 import { BuildVariable, RegistryLogin } from './private/codebuild/build-variable';
 
 /**
- * A secret of a build in AWS CodeBuild. CodeBuild reads it when the build starts and masks it in the log.
+ * A secret for a build in AWS CodeBuild. CodeBuild reads it when the build starts and masks it in the log.
  */
 export class BuildSecret {
   /**
-   * A secret in AWS Secrets Manager.
+   * A secret in AWS Secrets Manager. The build is granted read access to it.
    *
-   * @param secret the secret, which the build is allowed to read
-   * @param field the key of a JSON secret; the whole secret without it
+   * @param secret the secret
+   * @param field the key within a JSON secret; without it, the whole secret
    */
   public static fromSecretsManager(secret: secretsmanager.ISecret, field?: string): BuildSecret {
     return new BuildSecret(secretVariable(secret, field), (grantee) => secret.grantRead(grantee));
   }
 
   /**
-   * A parameter in AWS Systems Manager Parameter Store.
+   * A parameter in AWS Systems Manager Parameter Store. The build is granted read access to it.
    *
-   * @param parameter the parameter, which the build is allowed to read
+   * @param parameter the parameter
    */
   public static fromSsmParameter(parameter: ssm.IParameter): BuildSecret {
     return new BuildSecret({ type: 'PARAMETER_STORE', value: parameter.parameterName }, (grantee) => parameter.grantRead(grantee));
@@ -40,14 +40,14 @@ export class BuildSecret {
 }
 
 /**
- * Credentials of a registry that a build in AWS CodeBuild pulls base images from.
+ * Credentials for a registry from which a build in AWS CodeBuild pulls base images.
  */
 export class RegistryCredentials {
   /**
-   * A registry with user name and password.
+   * A registry with a user name and a password. The build is granted read access to the secret.
    *
    * @param server the host name of the registry, `docker.io` for Docker Hub
-   * @param secret a JSON secret with the keys `username` and `password`, which the build is allowed to read
+   * @param secret a JSON secret with the keys `username` and `password`
    */
   public static fromSecretsManager(server: string, secret: secretsmanager.ISecret): RegistryCredentials {
     return new RegistryCredentials((grantee) => {
@@ -61,9 +61,10 @@ export class RegistryCredentials {
   }
 
   /**
-   * A private repository in Amazon ECR, of any account and region.
+   * A private repository in Amazon ECR, in any account or region. The build is granted permission to pull from it; the
+   * policy of a repository in another account must allow that too.
    *
-   * @param repository the repository, which the build is allowed to pull from; one of another account must allow it too
+   * @param repository the repository
    */
   public static fromEcrRepository(repository: ecr.IRepository): RegistryCredentials {
     return new RegistryCredentials((grantee) => {

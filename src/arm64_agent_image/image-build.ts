@@ -1,27 +1,34 @@
 import { Construct } from 'constructs';
-import { AutoBuildOptions, CodeBuildOptions, EcrImageOptions, LocalBuildOptions } from './build-options';
+import { AutoBuildOptions, EcrImageOptions, LocalBuildOptions } from './build-options';
+import { CodeBuildOptions } from './code-build-options';
 import { chooseBuild } from './private/automatic-choice';
 import { codeBuildImage } from './private/codebuild/image';
 import { imageSource, ImageSourceProps } from './private/context/image-source';
 import { Image } from './private/image';
 import { localImage } from './private/local-image';
+import { inAppLanguage } from './private/names-in-app';
 import { prebuiltImage } from './private/prebuilt-image';
 
 /**
- * Who builds the image.
+ * Where the image is built.
  */
 export class ImageBuild {
   /**
-   * The local Docker on an ARM developer machine, AWS CodeBuild elsewhere.
+   * With the local Docker on ARM machines, with AWS CodeBuild everywhere else.
    *
-   * The first rule that matches wins: the context value `arm64-agent-image:build` (`local` or `codebuild`); the
-   * environment variable `ARM64_AGENT_IMAGE_BUILD`, likewise; the context value `amplify-backend-type` (`branch`:
-   * CodeBuild; `sandbox`: as on a developer's machine); `AWS_BRANCH` is set (Amplify Console): CodeBuild;
-   * `CODEBUILD_BUILD_ID` is set (AWS CodeBuild): CodeBuild; the image is in a `Stage` within a stack (CDK Pipelines):
-   * CodeBuild; a machine that is not ARM: CodeBuild; a machine without a container command (`CDK_DOCKER`, else docker,
-   * finch or podman): CodeBuild; any other machine: its container command.
+   * The first rule that matches decides:
    *
-   * @param options options of either choice
+   * 1. The context value `arm64-agent-image:build` is `local` or `codebuild`.
+   * 2. The environment variable `ARM64_AGENT_IMAGE_BUILD` is `local` or `codebuild`.
+   * 3. The context value `amplify-backend-type` is `branch`: CodeBuild. If it is `sandbox`, rules 7 to 9 decide.
+   * 4. `AWS_BRANCH` is set, in Amplify Console: CodeBuild.
+   * 5. `CODEBUILD_BUILD_ID` is set, in AWS CodeBuild: CodeBuild.
+   * 6. The image is in a `Stage` within a stack, as in CDK Pipelines: CodeBuild.
+   * 7. The machine is not ARM: CodeBuild.
+   * 8. The machine has no container command (`CDK_DOCKER`, or else docker, finch or podman): CodeBuild.
+   * 9. Otherwise: the local container command.
+   *
+   * @param options options for either choice
    */
   public static auto(options: AutoBuildOptions = {}): ImageBuild {
     return new ImageBuild((scope, props) => {
@@ -34,23 +41,23 @@ export class ImageBuild {
   }
 
   /**
-   * The Docker of the machine that deploys. On a machine that is not ARM it must be set up to emulate ARM.
+   * With the Docker of the machine that deploys. A machine that is not ARM must be set up to emulate ARM.
    *
-   * @param options options of the build
+   * @param options options for the build
    */
   public static local(options: LocalBuildOptions = {}): ImageBuild {
     return new ImageBuild((scope, props) => (
-      localImage(scope, imageSource(scope, props), options, 'the app asks for ImageBuild.local()')));
+      localImage(scope, imageSource(scope, props), options, `the app uses ${inAppLanguage('ImageBuild.local')}()`)));
   }
 
   /**
-   * AWS CodeBuild, on ARM, during the deployment.
+   * With AWS CodeBuild, on ARM, at deploy time.
    *
-   * @param options options of the build
+   * @param options options for the build
    */
   public static codeBuild(options: CodeBuildOptions = {}): ImageBuild {
     return new ImageBuild((scope, props) => (
-      codeBuildImage(scope, imageSource(scope, props), options, 'the app asks for ImageBuild.codeBuild()')));
+      codeBuildImage(scope, imageSource(scope, props), options, `the app uses ${inAppLanguage('ImageBuild.codeBuild')}()`)));
   }
 
   /** @internal */

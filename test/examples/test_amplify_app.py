@@ -57,11 +57,17 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Backend]:
         ),
         (
             "ARM sandbox",
-            "local; an Amplify sandbox of architecture arm64 builds the image itself, with docker",
+            "local; this Amplify sandbox machine is arm64 and has docker",
         ),
         ("forced", "codebuild; environment variable ARM64_AGENT_IMAGE_BUILD is codebuild"),
-        ("branch", "codebuild; an Amplify branch deployment (context 'amplify-backend-type' is branch)"),
-        ("long branch", "codebuild; an Amplify branch deployment (context 'amplify-backend-type' is branch)"),
+        (
+            "branch",
+            "codebuild; this is an Amplify branch deployment (context 'amplify-backend-type' is branch)",
+        ),
+        (
+            "long branch",
+            "codebuild; this is an Amplify branch deployment (context 'amplify-backend-type' is branch)",
+        ),
     ],
 )
 def test_the_mode_is_chosen_and_its_reason_is_told(

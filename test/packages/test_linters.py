@@ -18,7 +18,7 @@ REGIONS = ["us-east-1", "eu-west-1"]
 
 @pytest.fixture(scope="module")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The app with every option, with the report of cdk-nag; the canary makes the synthesis fail."""
+    """The app with every option, with the report of cdk-nag; the canary makes synthesis fail."""
     outdir = tmp_path_factory.mktemp("linted") / "cdk.out"
     path = os.pathsep.join([str(ROOT), str(ROOT / "build" / "bindings" / "python" / "src")])
     subprocess.run(

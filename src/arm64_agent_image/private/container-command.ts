@@ -4,11 +4,11 @@ import * as path from 'path';
 /** The environment variables of a process. */
 export type Environment = Record<string, string | undefined>;
 
-/** The command that builds container images on this machine, as far as a look at it shows. */
+/** The command that builds container images on this machine. */
 export interface ContainerCommand {
   /** The command that the CDK CLI runs: `CDK_DOCKER`, or docker. */
   readonly expected: string;
-  /** The first command that exists: the expected one, else finch or podman where `CDK_DOCKER` names none. */
+  /** The first command that exists: the expected one, or else finch or podman unless `CDK_DOCKER` is set. */
   readonly found?: string;
 }
 

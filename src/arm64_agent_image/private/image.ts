@@ -3,7 +3,7 @@ import * as iam from 'aws-cdk-lib/aws-iam';
 import { IDependable } from 'constructs';
 import { DockerContext } from './context/docker-context';
 
-/** What a build needs to know; checked, and free of tokens. */
+/** The validated input of a build, free of tokens. */
 export interface ImageSource {
   readonly context: DockerContext;
   readonly target?: string;
@@ -12,7 +12,7 @@ export interface ImageSource {
   readonly extraHash?: string;
 }
 
-/** What every way of getting an image delivers. */
+/** The result of each kind of build. */
 export interface Image {
   readonly buildMode: 'local' | 'codebuild' | 'prebuilt';
   readonly buildModeReason: string;
@@ -20,10 +20,10 @@ export interface Image {
   readonly imageTag: string;
   readonly repository: ecr.IRepository;
   readonly builder: iam.IPrincipal;
-  /** What must exist before anything uses the image. */
+  /** What must be deployed before the image can be used. */
   readonly dependencies: IDependable[];
 }
 
-export function ifAny(values: Record<string, string>): Record<string, string> | undefined {
+export function undefinedIfEmpty(values: Record<string, string>): Record<string, string> | undefined {
   return Object.keys(values).length > 0 ? values : undefined;
 }

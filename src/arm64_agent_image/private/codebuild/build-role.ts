@@ -10,14 +10,15 @@ import { arnOf, buildLogsName } from './names';
 import { networkStatements } from './network';
 import { mayUseEcrPublic } from './project';
 import { repositoryName } from './repository';
-import { allow, ofProject, serviceRole } from './role';
-import { CodeBuildOptions } from '../../build-options';
+import { ofProject, serviceRole } from './role';
+import { CodeBuildOptions } from '../../code-build-options';
+import { allow } from '../statements';
 
 export interface BuildRoleProps {
   readonly name: string;
-  /** Where the CDK uploads sources to. */
+  /** The bucket to which the CDK uploads assets. */
   readonly bucket: s3.IBucket;
-  /** The key of that bucket, where the app defines it. */
+  /** The key of that bucket, if the app defines it. */
   readonly bucketKey?: kms.IKey;
   readonly repository: ecr.IRepository;
   readonly logGroup: logs.ILogGroup;
@@ -26,29 +27,30 @@ export interface BuildRoleProps {
 }
 
 /**
- * The role of the build. No statement names a source: a change of code changes no permission.
+ * The role of the build. No statement names a source, so a code change does not change any permission.
  *
- * What the app itself owns, and may depend on the role in turn, is granted in the role's default policy.
+ * Access to resources of the app is granted in the role's default policy, because they may in turn depend on the role.
  */
 export function buildRole(scope: Construct, { name, bucket, bucketKey, repository, logGroup, network, options }: BuildRoleProps): iam.Role {
   const statements = [
-    allow(bucket.arnForObjects('*'), 's3:GetObject', 's3:GetObjectVersion'),
-    allow('*', 'ecr:GetAuthorizationToken'),
+    allow(bucket.arnForObjects('*'), ['s3:GetObject', 's3:GetObjectVersion']),
+    allow('*', ['ecr:GetAuthorizationToken']),
   ];
   if (bucketKey) {
-    statements.push(allow(bucketKey.keyArn, 'kms:Decrypt'));
+    statements.push(allow(bucketKey.keyArn, ['kms:Decrypt']));
   }
   if (mayUseEcrPublic(scope)) {
-    statements.push(allow('*', 'ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'));
+    statements.push(allow('*', ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken']));
   }
   if (!options.repository) {
-    statements.push(allow(arnOf(scope, 'ecr', 'repository', repositoryName(scope, name, options)),
+    statements.push(allow(arnOf(scope, 'ecr', 'repository', repositoryName(scope, name, options)), [
       'ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:CompleteLayerUpload', 'ecr:GetDownloadUrlForLayer',
-      'ecr:InitiateLayerUpload', 'ecr:PutImage', 'ecr:UploadLayerPart'));
+      'ecr:InitiateLayerUpload', 'ecr:PutImage', 'ecr:UploadLayerPart',
+    ]));
   }
   if (!options.logGroup) {
     statements.push(allow(arnOf(scope, 'logs', 'log-group', `${buildLogsName(name)}:*`, ArnFormat.COLON_RESOURCE_NAME),
-      'logs:CreateLogStream', 'logs:PutLogEvents'));
+      ['logs:CreateLogStream', 'logs:PutLogEvents']));
   }
   if (network) {
     statements.push(...networkStatements(scope, network.subnets!));

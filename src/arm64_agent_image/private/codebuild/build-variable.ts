@@ -4,7 +4,7 @@ export interface BuildVariable {
   readonly value: string;
 }
 
-/** A login of the build: to Amazon ECR by region, else with user name and password. */
+/** A login of the build: to Amazon ECR by region, to other registries with a user name and a password. */
 export interface RegistryLogin {
   readonly server: string;
   readonly region?: string;

@@ -2,25 +2,27 @@ import { Token } from 'aws-cdk-lib';
 import * as codebuild from 'aws-cdk-lib/aws-codebuild';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { IConstruct } from 'constructs';
-import { BuildSecret, RegistryCredentials } from '../../build-credentials';
-import { failure, requireArgument } from '../validation';
 import { BuildVariable } from './build-variable';
+import { BuildSecret, RegistryCredentials } from '../../build-credentials';
+import { property } from '../names-in-app';
+import { requireArgument, validationError } from '../validation';
 
 export interface BuildEnvironmentProps {
   readonly buildSecrets?: { [id: string]: BuildSecret };
   readonly registryCredentials?: RegistryCredentials[];
 }
 
-/** Environment variables of a project. */
+/** The environment variables of a project. */
 export type BuildVariables = Record<string, codebuild.BuildEnvironmentVariable>;
 
-/** The variables of a build that hold secrets and registries, and which secret id is in which variable. */
+/** The secrets and registries of a build. */
 export interface BuildEnvironment {
+  /** The name of the variable that holds each secret, by the id of the secret. */
   readonly secrets: Record<string, string>;
   readonly variables: BuildVariables;
 }
 
-/** Names the variables of a build, and lets the build's role read them. */
+/** Assigns secrets and registries to environment variables, and grants the role of the build access to them. */
 export function buildEnvironment(scope: IConstruct, role: iam.IRole, props: BuildEnvironmentProps): BuildEnvironment {
   const variables: BuildVariables = {};
   const secrets: Record<string, string> = {};
@@ -49,14 +51,15 @@ function variable({ type, value }: BuildVariable): codebuild.BuildEnvironmentVar
 }
 
 function requireSecretId(scope: IConstruct, id: string): void {
-  requireArgument(scope, 'buildSecrets id', id);
+  requireArgument(scope, `an id in ${property('buildSecrets')}`, id);
   if (!/^[\w.-]+$/.test(id)) {
-    throw failure(scope, `'buildSecrets' must have ids of letters, digits, '_', '.' and '-', got '${id}'; rename it here and in the Dockerfile`);
+    throw validationError(scope, `${property('buildSecrets')} must have ids of letters, digits, '_', '.' and '-', got '${id}'; `
+      + 'rename it here and in the Dockerfile');
   }
 }
 
 function requireServer(scope: IConstruct, server: string): void {
   if (!Token.isUnresolved(server) && !/^[a-z0-9]\S*$/i.test(server)) {
-    throw failure(scope, `'server' must be the host name of a registry, got '${server}'; pass 'docker.io' for Docker Hub`);
+    throw validationError(scope, `${property('server')} must be the host name of a registry, got '${server}'; pass 'docker.io' for Docker Hub`);
   }
 }

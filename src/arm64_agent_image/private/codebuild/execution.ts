@@ -9,11 +9,11 @@ const INFRASTRUCTURE_ERRORS = [
 ];
 
 /**
- * The state machine that sees to an image: it calls the function, waits as long as the function says, and calls it again
- * until CloudFormation has its answer.
+ * The state machine that provides an image: it calls the function, waits as long as the function says, and calls it again
+ * until CloudFormation has a response.
  *
- * An error that the function could not answer itself is answered in a state of its own. What cannot be caught, such as
- * the end of the execution's time, the function prevents by answering earlier.
+ * If the function fails, another state reports the error to CloudFormation. What cannot be caught, such as the timeout of
+ * the execution, the function avoids by responding earlier.
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
  */

@@ -4,10 +4,10 @@ import * as path from 'path';
 import { AssetHashType, CustomResource, FileSystem, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
 import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
-import { CodeBuildOptions } from '../../build-options';
+import { CodeBuildOptions } from '../../code-build-options';
 import { acknowledgeRules } from '../acknowledgements';
 import { literalPattern } from '../context/ignore-file';
-import { ifAny, Image, ImageSource } from '../image';
+import { Image, ImageSource, undefinedIfEmpty } from '../image';
 import { buildRole } from './build-role';
 import { buildEnvironment } from './environment';
 import { imageName } from './names';
@@ -68,7 +68,7 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
 function sourceAsset(scope: Construct, { context }: ImageSource): assets.Asset {
   return new assets.Asset(scope, 'Source', {
     path: context.directory,
-    // the archive would hold what links point to, wherever that is; the build makes the links again
+    // the archive would contain the targets of links, wherever they are, so the build recreates the links
     exclude: [...context.exclude, ...Object.keys(context.symbolicLinks).map(literalPattern)],
     ignoreMode: IgnoreMode.DOCKER,
     followSymlinks: SymlinkFollowMode.NEVER,
@@ -77,7 +77,7 @@ function sourceAsset(scope: Construct, { context }: ImageSource): assets.Asset {
   });
 }
 
-/** The parameters as a file of their own: a template, an environment variable or an inline buildspec would be too small. */
+/** The parameters as an asset, because they may exceed the limits of templates, environment variables and inline buildspecs. */
 function parametersAsset(scope: Construct, parameters: string): assets.Asset {
   const folder = FileSystem.mkdtemp('arm64-agent-image-');
   const file = path.join(folder, 'parameters.json');
@@ -93,15 +93,15 @@ function location(asset: assets.Asset): string {
   return `${asset.s3BucketName}/${asset.s3ObjectKey}`;
 }
 
-/** What the build is to do besides its source, as ASCII whatever it contains. */
+/** Everything that the build needs besides its source, as ASCII. */
 function buildParameters({ context, target, buildArgs, buildContexts }: ImageSource, secrets: Record<string, string>): string {
   return JSON.stringify({
     file: context.file,
     target,
-    buildArgs: ifAny(buildArgs),
-    buildContexts: ifAny(buildContexts),
-    secrets: ifAny(secrets),
-    symbolicLinks: ifAny(context.symbolicLinks),
+    buildArgs: undefinedIfEmpty(buildArgs),
+    buildContexts: undefinedIfEmpty(buildContexts),
+    secrets: undefinedIfEmpty(secrets),
+    symbolicLinks: undefinedIfEmpty(context.symbolicLinks),
     emptyDirectories: context.emptyDirectories.length > 0 ? context.emptyDirectories : undefined,
   }).replace(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

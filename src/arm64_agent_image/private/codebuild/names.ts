@@ -6,8 +6,8 @@ const PREFIX = 'arm64-agent-image';
 /**
  * The name of the function and the state machine that serve all images of a stack.
  *
- * Unique to the deployed stack, and known before anything exists, so that no role has to wait for the ARN of another
- * resource. A deployed stack can change none of these names.
+ * It is unique to the deployed stack and known before any resource exists, so that no role waits for the ARN of another
+ * resource. None of these names can change once a stack is deployed.
  */
 export function providerName(scope: IConstruct): string {
   return `${PREFIX}-${stackUuid(scope)}`;
@@ -23,17 +23,17 @@ export function imageName(scope: IConstruct): string {
   return `${stackPrefix(scope)}-${Names.uniqueResourceName(scope, { maxLength: 80, separator: '-' }).toLowerCase()}`;
 }
 
-/** A pattern for the names of all images of the stack, and of no other. */
+/** A pattern that matches the names of all images of the stack, and no others. */
 export function imageNames(scope: IConstruct): string {
   return `${stackPrefix(scope)}-*`;
 }
 
-/** The name of the log group of an image's builds, or a pattern for all of the stack. */
+/** The name of the log group of an image's builds; with a pattern, of all images of the stack. */
 export function buildLogsName(name: string): string {
   return `/aws/codebuild/${name}`;
 }
 
-/** The ARN of a resource of this stack's account and region. */
+/** The ARN of a resource in the account and region of the stack. */
 export function arnOf(scope: IConstruct, service: string, resource: string, resourceName: string, arnFormat = ArnFormat.SLASH_RESOURCE_NAME): string {
   return Stack.of(scope).formatArn({ service, resource, resourceName, arnFormat });
 }

@@ -3,7 +3,9 @@ import * as codebuild from 'aws-cdk-lib/aws-codebuild';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import { failure } from '../validation';
+import { property } from '../names-in-app';
+import { allow } from '../statements';
+import { validationError } from '../validation';
 
 export interface BuildNetworkProps {
   readonly vpc?: ec2.IVpc;
@@ -11,13 +13,13 @@ export interface BuildNetworkProps {
   readonly securityGroups?: ec2.ISecurityGroup[];
 }
 
-/** Where in a VPC a project builds. */
+/** The network configuration of a project that builds in a VPC. */
 export function buildNetwork(scope: Construct, props: BuildNetworkProps): codebuild.CfnProject.VpcConfigProperty | undefined {
   const { vpc, subnetSelection } = props;
   if (!vpc) {
     const without = ['subnetSelection', 'securityGroups'].find((name) => name in props && props[name as keyof BuildNetworkProps]);
     if (without) {
-      throw failure(scope, `'${without}' needs 'vpc', got none; pass the VPC too, or remove '${without}'`);
+      throw validationError(scope, `${property(without)} needs ${property('vpc')}, got none; pass the VPC too, or remove ${property(without)}`);
     }
     return undefined;
   }
@@ -32,28 +34,21 @@ export function buildNetwork(scope: Construct, props: BuildNetworkProps): codebu
 }
 
 /**
- * What CodeBuild documents that a build in these subnets needs.
+ * The permissions that a build in these subnets needs.
  *
  * @see https://docs.aws.amazon.com/codebuild/latest/userguide/auth-and-access-control-iam-identity-based-access-control.html
  */
 export function networkStatements(scope: Construct, subnetIds: string[]): iam.PolicyStatement[] {
   const stack = Stack.of(scope);
   return [
-    new iam.PolicyStatement({
-      actions: [
-        'ec2:CreateNetworkInterface', 'ec2:DeleteNetworkInterface', 'ec2:DescribeDhcpOptions', 'ec2:DescribeNetworkInterfaces',
-        'ec2:DescribeSecurityGroups', 'ec2:DescribeSubnets', 'ec2:DescribeVpcs',
-      ],
-      resources: ['*'],
-    }),
-    new iam.PolicyStatement({
-      actions: ['ec2:CreateNetworkInterfacePermission'],
-      resources: [stack.formatArn({ service: 'ec2', resource: 'network-interface', resourceName: '*' })],
-      conditions: {
-        StringEquals: {
-          'ec2:Subnet': subnetIds.map((resourceName) => stack.formatArn({ service: 'ec2', resource: 'subnet', resourceName })),
-          'ec2:AuthorizedService': 'codebuild.amazonaws.com',
-        },
+    allow('*', [
+      'ec2:CreateNetworkInterface', 'ec2:DeleteNetworkInterface', 'ec2:DescribeDhcpOptions', 'ec2:DescribeNetworkInterfaces',
+      'ec2:DescribeSecurityGroups', 'ec2:DescribeSubnets', 'ec2:DescribeVpcs',
+    ]),
+    allow(stack.formatArn({ service: 'ec2', resource: 'network-interface', resourceName: '*' }), ['ec2:CreateNetworkInterfacePermission'], {
+      StringEquals: {
+        'ec2:Subnet': subnetIds.map((resourceName) => stack.formatArn({ service: 'ec2', resource: 'subnet', resourceName })),
+        'ec2:AuthorizedService': 'codebuild.amazonaws.com',
       },
     }),
   ];

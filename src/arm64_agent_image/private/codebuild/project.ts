@@ -6,8 +6,9 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import { RegionInfo } from 'aws-cdk-lib/region-info';
 import { Construct } from 'constructs';
-import { CodeBuildOptions } from '../../build-options';
-import { failure, requireMinutes } from '../validation';
+import { CodeBuildOptions } from '../../code-build-options';
+import { inAppLanguage, property } from '../names-in-app';
+import { requireMinutes, validationError } from '../validation';
 import { BuildVariables } from './environment';
 import { buildLogsName } from './names';
 import { TIMEOUTS } from './timeouts';
@@ -15,22 +16,22 @@ import { TIMEOUTS } from './timeouts';
 const BUILDSPEC = 'image_builder/build_program/buildspec.yml';
 
 /**
- * The latest major version, which CodeBuild caches on its hosts. The minimum CDK has no constant for it.
+ * The latest major version, which CodeBuild hosts cache. The minimum supported CDK has no constant for it.
  *
  * @see https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-available.html
  */
 const DEFAULT_BUILD_IMAGE = codebuild.LinuxArmBuildImage.fromCodeBuildImageId('aws/codebuild/amazonlinux-aarch64-standard:4.0');
 
-/** How long a build may take, such that it ends before CloudFormation's hour does. */
+/** The timeout of a build, which ends before CloudFormation's hour does. */
 export function buildTimeout(scope: Construct, { timeout = Duration.minutes(30) }: CodeBuildOptions): Duration {
-  return Duration.minutes(requireMinutes(scope, 'timeout', timeout, TIMEOUTS.minBuild.toMinutes(), TIMEOUTS.maxBuild.toMinutes(),
-    'CloudFormation waits one hour for the image, including the wait for a build slot and in the queue'));
+  return Duration.minutes(requireMinutes(scope, property('timeout'), timeout, TIMEOUTS.minBuild.toMinutes(), TIMEOUTS.maxBuild.toMinutes(),
+    'CloudFormation allows one hour for the image, including the wait for a build slot and in the queue'));
 }
 
 /** The log group of the builds. */
 export function buildLogs(scope: Construct, name: string, { logGroup, logRetention }: CodeBuildOptions): logs.ILogGroup {
   if (logGroup && logRetention !== undefined) {
-    throw failure(scope, `'logRetention' applies to the construct's own log group, got ${logRetention} and a 'logGroup'; `
+    throw validationError(scope, `${property('logRetention')} must not be given together with ${property('logGroup')}, got ${logRetention}; `
       + 'set the retention of that log group instead');
   }
   return logGroup ?? new logs.LogGroup(scope, 'Logs', {
@@ -52,14 +53,14 @@ export interface BuildProjectProps {
 }
 
 /**
- * The project, whose source is the program that builds: a change of the user's source does not touch it.
+ * The project. Its source is the build program, so a code change of the user does not affect it.
  */
 export function buildProject(scope: Construct, props: BuildProjectProps): codebuild.Project {
   const { code, role, repository, logGroup, options } = props;
   const timeout = buildTimeout(scope, options);
   const buildImage = options.buildImage ?? DEFAULT_BUILD_IMAGE;
   if (!['ARM_CONTAINER', 'ARM_EC2'].includes(buildImage.type)) {
-    throw failure(scope, `'buildImage' must be an ARM image that can run Docker, got ${buildImage.imageId} of type ${buildImage.type}; `
+    throw validationError(scope, `${property('buildImage')} must be an ARM image that can run Docker, got ${buildImage.imageId} of type ${buildImage.type}; `
       + 'use a LinuxArmBuildImage');
   }
   warnOfOtherPartitions(scope);
@@ -88,13 +89,13 @@ export function buildProject(scope: Construct, props: BuildProjectProps): codebu
   return project;
 }
 
-/** Amazon ECR Public exists in the partition aws only. */
+/** Whether Amazon ECR Public may be available: it exists in the partition aws only. */
 export function mayUseEcrPublic(scope: Construct): boolean {
   return (knownPartition(scope) ?? 'aws') === 'aws';
 }
 
 /**
- * Says what to use instead where CodeBuild may have no ARM machines: CloudFormation only fails to make the project.
+ * Warns where CodeBuild may have no ARM machines, because CloudFormation's error does not say what to use instead.
  *
  * @see https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/govcloud-acb.html
  */
@@ -102,13 +103,13 @@ function warnOfOtherPartitions(scope: Construct): void {
   const partition = knownPartition(scope);
   if (partition !== undefined && partition !== 'aws') {
     Annotations.of(scope).addWarningV2('arm64-agent-image:armEnvironment',
-      `AWS CodeBuild may have no ARM environment in ${Stack.of(scope).region} (partition ${partition}): if the deployment says that `
-      + '\'ARM_CONTAINER\' is not supported there, use ImageBuild.local() on a machine with Docker, '
-      + 'or a prebuilt image with Arm64AgentRuntimeArtifact.fromEcrRepository()');
+      `AWS CodeBuild may have no ARM environment in ${Stack.of(scope).region} (partition ${partition}); if the deployment reports that `
+      + `'ARM_CONTAINER' is not supported, use ${inAppLanguage('ImageBuild.local')}() on a machine with Docker, `
+      + `or an existing image with ${inAppLanguage('Arm64AgentRuntimeArtifact.fromEcrRepository')}()`);
   }
 }
 
-/** The partition of the stack's region; undefined when the region is not known before the deployment, or not to the CDK. */
+/** The partition of the stack; undefined if the region is a token, or if the CDK does not know it. */
 function knownPartition(scope: Construct): string | undefined {
   const { region } = Stack.of(scope);
   return Token.isUnresolved(region) ? undefined : RegionInfo.get(region).partition;

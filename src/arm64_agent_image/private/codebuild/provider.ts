@@ -9,18 +9,20 @@ import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct, IDependable } from 'constructs';
 import { acknowledgeRules } from '../acknowledgements';
-import { requirePolicySize } from '../validation';
+import { property } from '../names-in-app';
+import { allow } from '../statements';
 import { bucketKey } from './assets-bucket';
 import { executionDefinition } from './execution';
 import { arnOf, buildLogsName, imageNames, providerName } from './names';
-import { allow, serviceRole } from './role';
+import { policySizeErrors } from './policy-size';
+import { serviceRole } from './role';
 import { TIMEOUTS } from './timeouts';
 
 const CODE = { path: path.join(__dirname, '..', '..', 'lambda'), exclude: ['**/__pycache__'] };
 
 /**
- * What provides `Custom::Arm64AgentImage`, once for all images of a stack: a function that answers CloudFormation, and a
- * state machine that waits for builds.
+ * The provider of `Custom::Arm64AgentImage`, shared by all images of a stack: a function that responds to CloudFormation,
+ * and a state machine that waits for builds.
  */
 export class ImageProvider extends Construct {
   public static of(scope: Construct): ImageProvider {
@@ -29,12 +31,12 @@ export class ImageProvider extends Construct {
     return stack.node.tryFindChild(id) as ImageProvider | undefined ?? new ImageProvider(stack, id);
   }
 
-  /** The code of the function, and the program that builds. */
+  /** The code of the function and the build program. */
   public readonly code: assets.Asset;
-  /** The key of the bucket that the code is uploaded to, where the app defines that bucket. */
+  /** The key of the bucket that holds the code, if the app defines that bucket. */
   public readonly codeKey?: kms.IKey;
   public readonly serviceToken: string;
-  /** What a custom resource needs besides the function that its service token names. */
+  /** What a custom resource needs besides the function that its service token identifies. */
   public readonly dependencies: IDependable[];
   private readonly policy: iam.PolicyDocument;
 
@@ -55,18 +57,18 @@ export class ImageProvider extends Construct {
     this.policy = this.functionPolicy(name, machineArn);
     const handler = new lambda.Function(this, 'Function', {
       functionName: name,
-      description: 'Answers CloudFormation about agent images, and follows their builds',
+      description: 'Responds to CloudFormation about agent images and follows their builds',
       runtime: lambda.Runtime.PYTHON_3_14,
       code: lambda.Code.fromAsset(CODE.path, CODE),
       handler: 'image_builder.function.handler.handler',
-      role: serviceRole(this, 'Role', 'lambda.amazonaws.com', 'Answers CloudFormation about agent images', this.policy),
+      role: serviceRole(this, 'Role', 'lambda.amazonaws.com', 'Responds to CloudFormation about agent images', this.policy),
       environment: { STATE_MACHINE_ARN: machineArn },
       timeout: TIMEOUTS.function,
       memorySize: 256,
       logGroup,
     });
     const machineRole = serviceRole(this, 'StateMachineRole', 'states.amazonaws.com', 'Waits for builds of agent images',
-      new iam.PolicyDocument({ statements: [allow(functionArn, 'lambda:InvokeFunction')] }));
+      new iam.PolicyDocument({ statements: [allow(functionArn, ['lambda:InvokeFunction'])] }));
     const machine = new sfn.CfnStateMachine(this, 'StateMachine', {
       stateMachineName: name,
       roleArn: machineRole.roleArn,
@@ -75,37 +77,37 @@ export class ImageProvider extends Construct {
 
     this.serviceToken = handler.functionArn;
     this.dependencies = [machine];
-    this.node.addValidation({ validate: () => requirePolicySize(this, 'repository', this.policy) });
+    this.node.addValidation({ validate: () => policySizeErrors(this, property('repository'), this.policy) });
     acknowledgeRules(this);
   }
 
-  /** Lets the function look after an image in the app's own repository, whose name is not of the stack's pattern. */
+  /** Lets the function verify an image in a repository of the app, whose name does not match the pattern of the stack. */
   public allowRepository(repository: ecr.IRepository): void {
-    this.allow(repository.repositoryArn, 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer');
+    this.allow(repository.repositoryArn, ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer']);
   }
 
-  /** Lets the function read the app's own log group of builds. */
+  /** Lets the function read build logs in a log group of the app. */
   public allowLogGroup(logGroup: logs.ILogGroup): void {
-    this.allow(logGroup.logGroupArn, 'logs:GetLogEvents');
+    this.allow(logGroup.logGroupArn, ['logs:GetLogEvents']);
   }
 
-  private allow(resource: string, ...actions: string[]): void {
-    this.policy.addStatements(allow(resource, ...actions));
+  private allow(resource: string, actions: string[]): void {
+    this.policy.addStatements(allow(resource, actions));
     acknowledgeRules(this);
   }
 
-  /** One statement a service covers every image of the stack, so that another image changes no permission. */
+  /** One statement for each service covers all images of the stack, so that a further image changes no permission. */
   private functionPolicy(name: string, machineArn: string): iam.PolicyDocument {
     const images = imageNames(this);
     const logStreams = (group: string) => arnOf(this, 'logs', 'log-group', `${group}:*`, ArnFormat.COLON_RESOURCE_NAME);
     return new iam.PolicyDocument({
       statements: [
-        allow(logStreams(`/aws/lambda/${name}`), 'logs:CreateLogStream', 'logs:PutLogEvents'),
-        allow(machineArn, 'states:StartExecution'),
+        allow(logStreams(`/aws/lambda/${name}`), ['logs:CreateLogStream', 'logs:PutLogEvents']),
+        allow(machineArn, ['states:StartExecution']),
         allow(arnOf(this, 'codebuild', 'project', images),
-          'codebuild:BatchGetBuilds', 'codebuild:ListBuildsForProject', 'codebuild:StartBuild', 'codebuild:StopBuild'),
-        allow(arnOf(this, 'ecr', 'repository', images), 'ecr:BatchDeleteImage', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'),
-        allow(logStreams(buildLogsName(images)), 'logs:GetLogEvents'),
+          ['codebuild:BatchGetBuilds', 'codebuild:ListBuildsForProject', 'codebuild:StartBuild', 'codebuild:StopBuild']),
+        allow(arnOf(this, 'ecr', 'repository', images), ['ecr:BatchDeleteImage', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer']),
+        allow(logStreams(buildLogsName(images)), ['logs:GetLogEvents']),
       ],
     });
   }

@@ -3,8 +3,9 @@ import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
-import { requireRepositoryName } from '../repository-name';
-import { failure } from '../validation';
+import { requireRepositoryName } from '../image-reference';
+import { property } from '../names-in-app';
+import { validationError } from '../validation';
 
 export interface ImageRepositoryProps {
   readonly repository?: ecr.IRepository;
@@ -13,8 +14,8 @@ export interface ImageRepositoryProps {
 }
 
 /**
- * The name of the construct's own repository. Amazon ECR cannot change the key of a repository, so CloudFormation replaces
- * it; a name for each key lets the new repository exist beside the old one.
+ * The name of the repository that the construct creates. Amazon ECR cannot change the key of a repository, so
+ * CloudFormation replaces it; a name for each key lets the new repository exist beside the old one.
  *
  * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ecr-repository.html
  */
@@ -26,16 +27,16 @@ export function repositoryName(scope: Construct, name: string, { encryptionKey }
   return `${name}-${crypto.createHash('sha256').update(key).digest('hex').slice(0, 8)}`;
 }
 
-/** The app's repository, or one of the construct's own. */
+/** The repository of the app, or a new one. */
 export function imageRepository(scope: Construct, name: string, props: ImageRepositoryProps): ecr.IRepository {
   const { repository, removalPolicy = RemovalPolicy.DESTROY, encryptionKey } = props;
   if (repository) {
     if (props.removalPolicy) {
-      throw failure(scope, `'removalPolicy' applies to the construct's own repository, got '${removalPolicy}' and a 'repository'; `
+      throw validationError(scope, `${property('removalPolicy')} must not be given together with ${property('repository')}, got '${removalPolicy}'; `
         + 'set the removal policy of that repository instead');
     }
     if (encryptionKey) {
-      throw failure(scope, `'encryptionKey' applies to the construct's own repository, got ${encryptionKey.node.path} and a 'repository'; `
+      throw validationError(scope, `${property('encryptionKey')} must not be given together with ${property('repository')}, got ${encryptionKey.node.path}; `
         + 'set the encryption key of that repository instead');
     }
     requireRepositoryName(scope, repository);

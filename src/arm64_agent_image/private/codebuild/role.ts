@@ -1,16 +1,11 @@
-import { ArnFormat, Stack } from 'aws-cdk-lib';
+import { Stack } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import { arnOf } from './names';
 
-/** A statement that allows actions on a resource. */
-export function allow(resource: string, ...actions: string[]): iam.PolicyStatement {
-  return new iam.PolicyStatement({ actions, resources: [resource] });
-}
-
 /**
- * A role for one service, acting for this account only, with its policy inline: whatever uses the role waits for one
- * resource instead of two.
+ * A role for one service, which may assume it for this account only. Its policy is inline, so that what uses the role
+ * waits for one resource instead of two.
  */
 export function serviceRole(
   scope: Construct, id: string, service: string, description: string, policy: iam.PolicyDocument, conditions: object = {},
@@ -24,7 +19,7 @@ export function serviceRole(
   });
 }
 
-/** Only the image's own project may use the role of its build. */
+/** A condition that lets only the image's own project assume the role of its build. */
 export function ofProject(scope: Construct, projectName: string): object {
-  return { ArnLike: { 'aws:SourceArn': arnOf(scope, 'codebuild', 'project', projectName, ArnFormat.SLASH_RESOURCE_NAME) } };
+  return { ArnLike: { 'aws:SourceArn': arnOf(scope, 'codebuild', 'project', projectName) } };
 }

@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 
-/** The time limits of `image_builder/timeouts.py`, as far as the template states them; a test compares both. */
+/** The time limits of `image_builder/timeouts.py` that appear in the template. A test compares the two files. */
 export const TIMEOUTS = {
   service: Duration.seconds(3600),
   execution: Duration.seconds(3540),

@@ -3,17 +3,17 @@ import * as fs from 'fs';
 import * as path from 'path';
 import { IgnoreStrategy } from 'aws-cdk-lib';
 
-/** What a build context holds. */
+/** The content of a build context. */
 export interface ContextListing {
-  /** Of every byte, path, link and executable bit; of no time and no place. */
+  /** The hash of all bytes, paths, links and executable bits. It does not depend on times or on the location of the context. */
   readonly contentHash: string;
   readonly symbolicLinks: Record<string, string>;
   readonly emptyDirectories: string[];
-  /** The uppermost paths that are left out. */
+  /** The paths that are excluded, without what is below them. */
   readonly ignored: string[];
 }
 
-/** Lists a build context, following no link. */
+/** Lists a build context without following links. */
 export function listContext(root: string, ignore: IgnoreStrategy): ContextListing {
   const content = crypto.createHash('sha256');
   const symbolicLinks: Record<string, string> = {};
@@ -52,7 +52,7 @@ export function listContext(root: string, ignore: IgnoreStrategy): ContextListin
   return { contentHash: content.digest('hex'), symbolicLinks, emptyDirectories, ignored };
 }
 
-/** As the CDK does, a link into the context that names its own place on this machine is made relative. */
+/** The target of a link. As in the CDK, an absolute target within the context becomes relative. */
 function linkTarget(root: string, link: string): string {
   const target = fs.readlinkSync(link);
   const inside = [root, fs.realpathSync(root)].find((place) => `${target}/`.startsWith(`${place}/`));

@@ -4,14 +4,15 @@ import { IgnoreMode, IgnoreStrategy, Stage } from 'aws-cdk-lib';
 import { IConstruct } from 'constructs';
 import { listContext } from './context-listing';
 import { literalPattern, readIgnoreFile } from './ignore-file';
-import { failure } from '../validation';
+import { property } from '../names-in-app';
+import { validationError } from '../validation';
 
-/** What `docker build` would be given. */
+/** The build context as `docker build` reads it. */
 export interface DockerContext {
   readonly directory: string;
-  /** Of the Dockerfile, relative to the directory. */
+  /** The path of the Dockerfile, relative to the directory. */
   readonly file: string;
-  /** Patterns of Docker's ignore mode. */
+  /** Patterns in the syntax of `.dockerignore`. */
   readonly exclude: string[];
   readonly contentHash: string;
   readonly symbolicLinks: Record<string, string>;
@@ -31,7 +32,7 @@ export function dockerContext(scope: IConstruct, props: DockerContextProps): Doc
   const file = path.relative(directory, path.resolve(directory, props.file)).split(path.sep).join('/');
   const ignoreFile = [`${file}.dockerignore`, '.dockerignore'].find((name) => isFile(path.join(directory, name)));
   const exclude = [
-    // undoes what DockerImageAsset reads from `.dockerignore` by itself
+    // cancels the patterns that DockerImageAsset reads from `.dockerignore` on its own
     '!**',
     ...ignorePatterns(directory, ignoreFile, props),
     ...['.dockerignore', ignoreFile ?? '.dockerignore', file].map((kept) => `!${literalPattern(kept)}`),
@@ -41,34 +42,36 @@ export function dockerContext(scope: IConstruct, props: DockerContextProps): Doc
   return { directory, file, exclude, contentHash, symbolicLinks, emptyDirectories };
 }
 
-/** Refuses a directory or Dockerfile that is not there, or that would not be part of the context. */
+/** Fails if the directory or the Dockerfile does not exist, or if the Dockerfile is outside the context. */
 export function requireContext(scope: IConstruct, directory: string, file: string): void {
   const resolved = path.resolve(directory);
   if (!fs.existsSync(resolved)) {
-    throw failure(scope, `'directory' does not exist, got '${directory}' (${resolved}); pass the directory that holds the Dockerfile, `
-      + 'relative to the working directory or absolute');
+    throw validationError(scope, `${property('directory')} does not exist, got '${directory}' (${resolved}); pass an absolute path, `
+      + `or a path relative to the working directory ${process.cwd()}`);
   }
   if (!fs.statSync(resolved).isDirectory()) {
-    throw failure(scope, `'directory' must be a directory, got the file '${directory}'; pass the directory that holds it, and its name as 'file'`);
+    throw validationError(scope, `${property('directory')} must be a directory, got the file '${directory}'; pass the directory that contains it, `
+      + `and its name as ${property('file')}`);
   }
   const relative = path.relative(resolved, path.resolve(resolved, file));
   if (path.isAbsolute(file) || relative.split(path.sep)[0] === '..' || relative === '') {
-    throw failure(scope, `'file' must be a path inside 'directory', got '${file}'; pass a 'directory' that contains the Dockerfile`);
+    throw validationError(scope, `${property('file')} must be a path inside ${property('directory')}, got '${file}'; `
+      + `pass a ${property('directory')} that contains the Dockerfile`);
   }
   if (/[\0-\x1f\x7f]/.test(file)) {
-    throw failure(scope, `'file' must not contain control characters, which BuildKit does not take, got ${JSON.stringify(file)}; rename the file`);
+    throw validationError(scope, `${property('file')} must not contain control characters, which BuildKit does not accept, got ${JSON.stringify(file)}; rename the file`);
   }
   if (!isFile(path.join(resolved, file))) {
-    throw failure(scope, `'file' does not exist, got '${file}' in ${resolved}; create the Dockerfile or pass its path relative to 'directory'`);
+    throw validationError(scope, `${property('file')} does not exist, got '${file}' in ${resolved}; create the Dockerfile, or pass its path relative to ${property('directory')}`);
   }
   const real = path.relative(fs.realpathSync(resolved), fs.realpathSync(path.join(resolved, file)));
   if (real.split(path.sep)[0] === '..' || path.isAbsolute(real)) {
-    throw failure(scope, `'file' must not be a symbolic link to a file outside 'directory', got '${file}'; `
-      + 'pass a \'directory\' that contains the Dockerfile');
+    throw validationError(scope, `${property('file')} must not be a symbolic link to a file outside ${property('directory')}, got '${file}'; `
+      + `pass a ${property('directory')} that contains the Dockerfile`);
   }
 }
 
-/** What is ignored, in Docker's words: other modes become the paths that they ignore. */
+/** The patterns to ignore, in Docker's syntax: those of other modes are replaced by the paths that they match. */
 function ignorePatterns(directory: string, ignoreFile: string | undefined, { exclude = [], ignoreMode }: DockerContextProps): string[] {
   const fromFile = ignoreFile ? readIgnoreFile(path.join(directory, ignoreFile)) : [];
   const patterns = [
@@ -81,7 +84,7 @@ function ignorePatterns(directory: string, ignoreFile: string | undefined, { exc
     : listContext(directory, IgnoreStrategy.fromCopyOptions({ exclude: patterns, ignoreMode }, directory)).ignored.map(literalPattern);
 }
 
-/** Where this app is synthesized to, and where the CDK command line synthesizes to by default. */
+/** Patterns for the output directory of this app and for the default output directory of the CDK CLI. */
 function cdkOutput(scope: IConstruct, directory: string): string[] {
   const { root } = scope.node;
   return ['cdk.out', ...Stage.isStage(root) ? [root.outdir] : []]

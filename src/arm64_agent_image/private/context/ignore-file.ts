@@ -15,7 +15,7 @@ export function readIgnoreFile(file: string): string[] {
     .map((pattern) => pattern.replace(/^#/, '\\#'));
 }
 
-/** A pattern that means this path and nothing else. */
+/** A pattern that matches this path only. */
 export function literalPattern(name: string): string {
   return name.replace(/^[!#]|[\\*?[\]]/g, '\\$&');
 }

@@ -4,13 +4,12 @@ import { IConstruct } from 'constructs';
 import { dockerContext, DockerContextProps, requireContext } from './docker-context';
 import { findStage, pinnedPlatform, readStages } from './dockerfile';
 import { ImageSource } from '../image';
-import { failure, requireArgument, requireLiteral } from '../validation';
+import { property } from '../names-in-app';
+import { requireArgument, requireLiteral, validationError } from '../validation';
 
-const PLATFORM = 'linux/arm64';
-
-/** Linux takes 128 KiB as one argument of a program, and `docker` passes each build argument on as one. */
+/** Linux allows 128 KiB for one argument of a process, and docker takes each build argument as one. */
 const MAX_BUILD_ARG = 100_000;
-/** Linux takes some 2 MB as arguments and environment together, which a RUN step gets the build arguments in. */
+/** Linux allows about 2 MB for arguments and environment together, and a RUN step gets the build arguments in its environment. */
 const MAX_BUILD_ARGS = 500_000;
 
 export interface ImageSourceProps extends Omit<DockerContextProps, 'file'> {
@@ -21,19 +20,19 @@ export interface ImageSourceProps extends Omit<DockerContextProps, 'file'> {
   readonly extraHash?: string;
 }
 
-/** Checks the properties that say what is built. */
+/** Validates the properties that determine the content of the image. */
 export function imageSource(scope: IConstruct, props: ImageSourceProps): ImageSource {
   const { file = 'Dockerfile', buildArgs = {}, buildContexts = {}, extraHash } = props;
   const target = props.target || undefined;
-  requireLiteral(scope, 'directory', props.directory);
-  requireArgument(scope, 'file', file);
+  requireLiteral(scope, property('directory'), props.directory);
+  requireArgument(scope, property('file'), file);
   requireContext(scope, props.directory, file);
   requireNames(scope, 'buildArgs', buildArgs);
   requireSize(scope, buildArgs);
   requireNames(scope, 'buildContexts', buildContexts);
   requireRemote(scope, buildContexts);
-  requireLiteral(scope, 'extraHash', extraHash ?? '');
-  requireStage(scope, path.join(props.directory, file), target, buildArgs);
+  requireLiteral(scope, property('extraHash'), extraHash ?? '');
+  requireStage(scope, path.join(props.directory, file), target);
   return {
     context: dockerContext(scope, { ...props, file }),
     target,
@@ -43,12 +42,12 @@ export function imageSource(scope: IConstruct, props: ImageSourceProps): ImageSo
   };
 }
 
-function requireNames(scope: IConstruct, property: string, values: Record<string, string>): void {
-  for (const [name, value] of Object.entries(values)) {
-    requireArgument(scope, `${property} name`, name);
-    requireArgument(scope, `${property}.${name}`, value);
-    if (name === '' || name.includes('=')) {
-      throw failure(scope, `'${property}' must have names that are not empty and contain no '=', got '${name}'; rename it`);
+function requireNames(scope: IConstruct, name: string, values: Record<string, string>): void {
+  for (const [key, value] of Object.entries(values)) {
+    requireArgument(scope, `a name in ${property(name)}`, key);
+    requireArgument(scope, property(name, key), value);
+    if (key === '' || key.includes('=')) {
+      throw validationError(scope, `${property(name)} must have names that are not empty and contain no '=', got '${key}'; rename it`);
     }
   }
 }
@@ -57,38 +56,38 @@ function requireSize(scope: IConstruct, buildArgs: Record<string, string>): void
   const sizes = Object.entries(buildArgs).map(([name, value]) => ({ name, bytes: Buffer.byteLength(`${name}=${value}`) }));
   const longest = sizes.find(({ bytes }) => bytes > MAX_BUILD_ARG);
   if (longest) {
-    throw failure(scope, `'buildArgs.${longest.name}' must not take more than ${MAX_BUILD_ARG} bytes, got ${longest.bytes}; `
-      + 'move the value into a file of \'directory\'');
+    throw validationError(scope, `${property('buildArgs', longest.name)} must not exceed ${MAX_BUILD_ARG} bytes, got ${longest.bytes}; `
+      + `move the value into a file in ${property('directory')}`);
   }
   const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
   if (total > MAX_BUILD_ARGS) {
-    throw failure(scope, `'buildArgs' must not take more than ${MAX_BUILD_ARGS} bytes together, got ${total}; `
-      + 'move long values into files of \'directory\'');
+    throw validationError(scope, `${property('buildArgs')} must not exceed ${MAX_BUILD_ARGS} bytes in total, got ${total}; `
+      + `move long values into files in ${property('directory')}`);
   }
 }
 
 function requireRemote(scope: IConstruct, buildContexts: Record<string, string>): void {
   for (const [name, value] of Object.entries(buildContexts)) {
     if (!/^(docker-image:\/\/|https?:\/\/|ssh:\/\/|git:\/\/|git@)/.test(value)) {
-      throw failure(scope, `'buildContexts.${name}' must be an image, a URL or a Git repository, got '${value}'; `
-        + 'a local directory does not reach CodeBuild: move it into \'directory\'');
+      throw validationError(scope, `${property('buildContexts', name)} must be an image, a URL or a Git repository, got '${value}'; `
+        + `local directories are not uploaded to CodeBuild, so move it into ${property('directory')}`);
     }
   }
 }
 
-function requireStage(scope: IConstruct, dockerfile: string, target: string | undefined, buildArgs: Record<string, string>): void {
-  requireArgument(scope, 'target', target ?? '');
-  const stages = readStages(fs.readFileSync(dockerfile, 'utf8'), buildArgs);
+function requireStage(scope: IConstruct, dockerfile: string, target: string | undefined): void {
+  requireArgument(scope, property('target'), target ?? '');
+  const stages = readStages(fs.readFileSync(dockerfile, 'utf8')) ?? [];
   const stage = findStage(stages, target);
   if (target && !stage && stages.length > 0) {
     const names = [...new Set(stages.flatMap(({ name }) => name ?? []))].join(', ');
-    throw failure(scope, `'target' must be a stage of ${dockerfile}, got '${target}'; `
-      + (names ? `its stages are: ${names}` : 'its stages have no names: add one with \'AS\''));
+    throw validationError(scope, `${property('target')} must be a stage of ${dockerfile}, got '${target}'; `
+      + (names ? `its stages are ${names}` : 'its stages have no names, so add one with \'AS\''));
   }
   const platform = stage && pinnedPlatform(stages, stage);
   if (platform && !/^(linux|(linux\/)?(arm64|aarch64)(\/.*)?)$/i.test(platform)) {
-    throw failure(scope, `'directory' has a Dockerfile (${dockerfile}) whose final stage is pinned to the platform ${platform}, `
-      + `but AgentCore Runtime runs ${PLATFORM}; remove '--platform=${platform}' from its FROM`);
+    throw validationError(scope, `the Dockerfile (${dockerfile}) pins its final stage to the platform ${platform}, `
+      + `but AgentCore Runtime runs linux/arm64; remove '--platform=${platform}' from its FROM`);
   }
 }
 

@@ -2,7 +2,7 @@ import { CfnResource, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct, IConstruct } from 'constructs';
 
-/** The role that AgentCore pulls the image with, found for L2 and L1 Runtimes alike. */
+/** The role with which AgentCore pulls the image of an L1 or L2 Runtime. */
 export function executionRole(runtime: CfnResource): iam.IRole {
   const { roleArn } = runtime as unknown as { readonly roleArn: string };
   const { role } = runtime.node.scope as IConstruct & { readonly role?: iam.IRole };

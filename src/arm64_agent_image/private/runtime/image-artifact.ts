@@ -4,9 +4,9 @@ import { Construct } from 'constructs';
 import { RuntimeBinding } from './runtime-binding';
 
 /**
- * The artifact that a Runtime gets, by which the image finds the Runtimes that the app forgot to bind.
+ * The artifact to pass to a Runtime. It identifies the Runtimes that use the image without being bound to it.
  *
- * See docs/decisions for why this is a subclass although `_render` is internal to the CDK.
+ * docs/decisions/0005 says why this is a subclass although `_render` is internal to the CDK.
  */
 export class ImageArtifact extends agentcore.AgentRuntimeArtifact {
   constructor(private readonly imageUri: string, private readonly binding: RuntimeBinding) {
