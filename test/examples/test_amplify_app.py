@@ -53,7 +53,7 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Backend]:
     [
         (
             "x86 sandbox",
-            "codebuild; an Amplify sandbox of architecture x64 cannot build an arm64 image natively",
+            "codebuild; this Amplify sandbox machine is x64 and cannot build an arm64 image natively",
         ),
         (
             "ARM sandbox",
