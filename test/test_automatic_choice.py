@@ -84,14 +84,14 @@ def host(process: tuple[subprocess.Popen[str], Path], agent: Path) -> Host:
     return Host(*process, agent)
 
 
-def test_context_is_asked_first(host: Host) -> None:
+def test_the_context_value_takes_precedence(host: Host) -> None:
     contexts = [{CONTEXT: "local", AMPLIFY: "branch"}, {CONTEXT: "codebuild", AMPLIFY: "sandbox"}]
     env = {VARIABLE: "codebuild", "AWS_BRANCH": "main", "CI": "true"}
     assert host.modes(ARM, *contexts, variables=env) == ["local", "codebuild"]
 
 
 @pytest.mark.parametrize("mode", ["local", "codebuild"])
-def test_then_the_environment_variable(host: Host, mode: str) -> None:
+def test_the_environment_variable_comes_next(host: Host, mode: str) -> None:
     contexts = [NOTHING, {AMPLIFY: "branch"}, {AMPLIFY: "sandbox"}]
     found = host.choices(X86, *contexts, variables={VARIABLE: mode, "AWS_BRANCH": "main"})
     assert [choice["mode"] for choice in found] == [mode] * 3
@@ -99,31 +99,35 @@ def test_then_the_environment_variable(host: Host, mode: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["docker", "LOCAL", "true"])
-def test_fails_when_the_environment_variable_is_something_else(host: Host, value: str) -> None:
+def test_fails_when_the_environment_variable_has_another_value(host: Host, value: str) -> None:
     found = host.choice(ARM, variables={VARIABLE: value})
     expected = f"environment variable {VARIABLE} must be 'local' or 'codebuild', got \"{value}\""
     assert expected in found["error"]
 
 
-def test_fails_when_the_context_is_something_else(app: App, agent: Path) -> None:
+def test_fails_when_the_context_value_is_unknown(app: App, agent: Path) -> None:
     for number, value in enumerate(["docker", True, 1]):
         stack = Stack(new_app(agent.parent / str(number), {CONTEXT: value}), "Agent")
         with pytest.raises(RuntimeError, match=f"context '{CONTEXT}' must be 'local' or 'codebuild', got"):
             new_image(stack, agent, image_build=None)
 
 
-def test_an_empty_environment_variable_says_nothing(host: Host) -> None:
+def test_an_empty_environment_variable_is_ignored(host: Host) -> None:
     assert host.modes(ARM, variables={VARIABLE: ""}) == ["local"]
 
 
 def test_an_amplify_branch_builds_in_codebuild(host: Host) -> None:
     found = host.choice(ARM, {AMPLIFY: "branch"})
     assert found["mode"] == "codebuild"
-    assert found["reason"] == "an Amplify branch deployment (context 'amplify-backend-type' is branch)"
+    assert (
+        found["reason"] == "this is an Amplify branch deployment (context 'amplify-backend-type' is branch)"
+    )
 
 
 @pytest.mark.parametrize(("architecture", "mode"), [(ARM, "local"), (X86, "codebuild")])
-def test_an_amplify_sandbox_is_a_developers_machine(host: Host, architecture: str, mode: str) -> None:
+def test_an_amplify_sandbox_builds_as_a_developer_machine_does(
+    host: Host, architecture: str, mode: str
+) -> None:
     contexts = [{AMPLIFY: "sandbox"}, {AMPLIFY: "standalone"}]
     env = {"AWS_BRANCH": "main"} if mode == "local" else {}
     found = host.modes(architecture, *contexts, variables=env)
@@ -133,46 +137,48 @@ def test_an_amplify_sandbox_is_a_developers_machine(host: Host, architecture: st
 def test_the_amplify_console_builds_in_codebuild(host: Host) -> None:
     found = host.choice(ARM, variables={"AWS_BRANCH": "feature/x"})
     assert found["mode"] == "codebuild"
-    assert found["reason"] == "an Amplify Console build (environment variable AWS_BRANCH is feature/x)"
+    assert (
+        found["reason"] == "this is an Amplify Console build (environment variable AWS_BRANCH is feature/x)"
+    )
 
 
 @pytest.mark.parametrize("architecture", [ARM, X86])
-def test_a_build_in_codebuild_leaves_the_image_to_codebuild(host: Host, architecture: str) -> None:
+def test_synthesis_in_codebuild_chooses_codebuild(host: Host, architecture: str) -> None:
     found = host.choice(architecture, variables={"CODEBUILD_BUILD_ID": "synth:1", "CI": "true"})
     assert found["mode"] == "codebuild"
     assert found["reason"].startswith(
-        "a build in AWS CodeBuild (environment variable CODEBUILD_BUILD_ID is set)"
+        "this is a build in AWS CodeBuild (environment variable CODEBUILD_BUILD_ID is set)"
     )
 
 
 def test_a_stage_of_a_pipeline_builds_in_codebuild(host: Host) -> None:
     found = host.choice(ARM, stage=True)
     assert found["mode"] == "codebuild"
-    assert found["reason"].startswith("a stage of CDK Pipelines (in stack Pipeline)")
+    assert found["reason"].startswith("the image is in a stage of CDK Pipelines (stack Pipeline)")
 
 
-def test_a_stage_of_the_app_itself_is_no_pipeline(tmp_path: Path, agent: Path) -> None:
+def test_a_stage_of_the_app_itself_is_not_a_pipeline(tmp_path: Path, agent: Path) -> None:
     app = new_app(tmp_path / "out")
     image = new_image(Stack(Stage(app, "Test"), "Agent"), agent, image_build=None)
     assert "CDK Pipelines" not in image.build_mode_reason
 
 
 @pytest.mark.parametrize("variable", ["CI", "GITHUB_ACTIONS"])
-def test_a_ci_machine_builds_itself_only_if_it_is_arm(host: Host, variable: str) -> None:
+def test_a_ci_machine_builds_locally_only_if_it_is_arm(host: Host, variable: str) -> None:
     found = host.choice(X86, variables={variable: "true"})
     assert found["mode"] == "codebuild"
-    assert found["reason"].startswith(f"a CI machine (environment variable {variable} is set)")
+    assert found["reason"].startswith(f"this CI machine (environment variable {variable} is set)")
     assert host.modes(ARM, variables={variable: "true"}) == ["local"]
 
 
 @pytest.mark.parametrize(
     ("architecture", "mode", "reason"),
     [
-        (ARM, "local", "a developer's machine of architecture arm64 builds the image itself, with docker"),
-        (X86, "codebuild", "a developer's machine of architecture x64 cannot build an arm64 image natively"),
+        (ARM, "local", "this machine is arm64 and has docker"),
+        (X86, "codebuild", "this machine is x64 and cannot build an arm64 image natively"),
     ],
 )
-def test_a_developers_machine_builds_if_it_is_arm(
+def test_a_developer_machine_builds_locally_only_if_it_is_arm(
     host: Host, architecture: str, mode: str, reason: str
 ) -> None:
     found = host.choice(architecture, variables={"CI": "false"})
@@ -183,42 +189,40 @@ def test_a_developers_machine_builds_if_it_is_arm(
 def test_any_known_container_command_builds_locally(host: Host, command: str) -> None:
     found = host.choice(ARM, commands=(command,))
     assert found["mode"] == "local"
-    assert found["reason"].endswith(f"builds the image itself, with {command}")
+    assert found["reason"].endswith(f"is arm64 and has {command}")
 
 
 @pytest.mark.parametrize("contexts", [NOTHING, {AMPLIFY: "sandbox"}])
-def test_a_machine_without_a_container_command_leaves_the_image_to_codebuild(
+def test_a_machine_without_a_container_command_chooses_codebuild(
     host: Host, contexts: dict[str, Any]
 ) -> None:
     found = host.choice(ARM, contexts, commands=("git",))
     assert found["mode"] == "codebuild"
-    assert found["reason"].endswith(
-        "without a container command: neither docker, finch nor podman is on its PATH"
-    )
+    assert found["reason"].endswith("has no container command: docker, finch and podman are not on its PATH")
 
 
 def test_cdk_docker_is_the_container_command(host: Host) -> None:
     for command in ("podman", str(folder_of("podman") / "podman")):
         found = host.choice(ARM, commands=("podman",), variables={"CDK_DOCKER": command})
         assert found["mode"] == "local"
-        assert found["reason"].endswith(f"with {command}")
+        assert found["reason"].endswith(f"has {command}")
 
 
-def test_cdk_docker_that_does_not_exist_leaves_the_image_to_codebuild(host: Host) -> None:
+def test_a_missing_cdk_docker_command_chooses_codebuild(host: Host) -> None:
     for command in ("pdoman", "/no/such/podman", str(host.directory)):
         found = host.choice(ARM, commands=("docker",), variables={"CDK_DOCKER": command})
         assert found["mode"] == "codebuild"
-        expected = f"'{command}' (environment variable CDK_DOCKER) is not an executable on it"
+        expected = f"'{command}' (environment variable CDK_DOCKER) is not an executable"
         assert found["reason"].endswith(expected)
 
 
 FORCED_LOCAL = {CONTEXT: "local"}
 
 
-def test_a_local_build_on_x86_warns_that_it_needs_emulation(host: Host) -> None:
+def test_a_local_build_on_x86_warns_of_emulation(host: Host) -> None:
     found = host.choice(X86, FORCED_LOCAL)
     assert found["warnings"].startswith(
-        "this machine is x64, so it builds a linux/arm64 image only with emulation"
+        "this machine is x64, so it builds a linux/arm64 image with emulation"
     )
     assert "[ack: arm64-agent-image:emulation]" in found["warnings"]
     found = host.choice(ARM, FORCED_LOCAL)
@@ -246,7 +250,7 @@ def test_a_local_build_warns_when_the_cdk_cli_would_not_find_its_command(
 
 
 @pytest.mark.parametrize("mode", ["local", "codebuild"])
-def test_the_choice_and_its_reason_are_one_note(tmp_path: Path, agent: Path, mode: str) -> None:
+def test_one_note_states_the_choice_and_its_reason(tmp_path: Path, agent: Path, mode: str) -> None:
     stack = Stack(new_app(tmp_path / "out", {CONTEXT: mode}), "Agent")
     image = new_image(stack, agent, image_build=None)
     notes = Annotations.from_stack(stack).find_info("/Agent/Image", Match.any_value())
