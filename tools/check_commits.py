@@ -15,7 +15,7 @@ NEEDS_NO_BODY = ("chore", "style")
 
 
 def problems(message: str) -> Iterator[str]:
-    """What is wrong with a commit message, one sentence each."""
+    """The problems of a commit message, one line each."""
     lines = [line for line in message.splitlines() if not line.startswith("#")]
     subject, body = (lines or [""])[0], "\n".join(lines[1:]).strip()
     if subject.startswith(("Merge ", "fixup! ", "squash! ")):

@@ -60,7 +60,7 @@ def _preloading(script: str) -> str:
 
 
 def folder_of(command: str) -> Path:
-    """A folder with nothing but this command: Node.js as it is here, or a stand-in for another."""
+    """A folder with only this command: the real Node.js, or a stand-in for another command."""
     folder = COMMANDS / command
     if not folder.exists():
         COMMANDS.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ from image_builder.build_program.process import CommandError
 from image_builder.build_program.settings import Settings
 
 from test.image_builder.build_program.entrypoints import ARM64, STARTS, X86_64, Start, write_image
-from test.image_builder.build_program.recorder import HOSTILE, IMAGE, PREVIOUS_TAG, TAG, Machine
+from test.image_builder.build_program.fake_host import HOSTILE, IMAGE, PREVIOUS_TAG, TAG, FakeHost
 from test.rehearsal import debian, engine
 from test.rehearsal.processes import free_port, spawn, stop, wait_until
 
@@ -128,7 +128,7 @@ def docker(real_engine: engine.Engine, tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     monkeypatch.setenv("CANARY", str(tmp_path / "canary"))
-    wanted = settings.read(Machine(tmp_path).environment)
+    wanted = settings.read(FakeHost(tmp_path).environment)
     made = Docker(real_engine, replace(wanted, folder=tmp_path / "work"))
     made.context.mkdir(parents=True)
     yield made

@@ -1,4 +1,4 @@
-"""What the synthesized template says about time, and the definition of its state machine."""
+"""The time limits in the synthesized template, and the definition of its state machine."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from test.synth import IMAGE, PROJECT, new_app, new_image, synthesize, write_fil
 
 @dataclass(frozen=True)
 class DeployedTemplate:
-    """The parts of a template that a deployment's timing depends on; times are seconds."""
+    """The parts of a template that determine a deployment's timing; times are in seconds."""
 
     definition: dict[str, Any]
     service_timeout: int
@@ -43,7 +43,7 @@ def deployed_template(folder: Path, **props: Any) -> DeployedTemplate:
 
 
 def _text(value: Any) -> str:
-    """A string whose tokens are replaced by their names."""
+    """A string with its tokens replaced by their names."""
     if isinstance(value, dict):
         (function, argument), *others = value.items()
         assert not others

@@ -1,4 +1,4 @@
-"""Stand-ins for what the function meets: time, stubbed AWS clients, a registry, CloudFormation."""
+"""Fakes of the function's surroundings: time, stubbed AWS clients, a registry, CloudFormation."""
 
 import copy
 import hashlib
@@ -37,7 +37,7 @@ MEDIA_TYPES = [
 
 
 class FakeClock(Clock):
-    """Time that passes only by sleeping."""
+    """Time that passes only when the code sleeps."""
 
     def __init__(self) -> None:
         self.time = NOW
@@ -64,7 +64,7 @@ def event(name: str, **properties: object) -> dict[str, Any]:
 def step_input(
     name: str, age: float = 30, properties: dict[str, object] | None = None, **progress: object
 ) -> dict[str, Any]:
-    """What an execution of this age passes to the function."""
+    """The input that an execution of this age passes to the function."""
     return {
         "Request": event(name, **(properties or {})),
         "Progress": progress,
@@ -99,7 +99,7 @@ def environment(**variables: str) -> dict[str, Any]:
 def failed_phase(
     phase: str, message: str = "", status: str = "FAILED", code: str = "COMMAND_EXECUTION_ERROR"
 ) -> Any:
-    """The phases of a build that failed in one of them."""
+    """The phases of a build that failed in the given phase."""
     return [
         {"phaseType": "SUBMITTED", "phaseStatus": "SUCCEEDED"},
         {"phaseType": phase, "phaseStatus": status, "contexts": [{"statusCode": code, "message": message}]},
@@ -109,7 +109,7 @@ def failed_phase(
 
 @cache
 def clients() -> Clients:
-    """Real clients of botocore, made once: that takes longer than a test."""
+    """Real botocore clients, created once because that takes longer than a test."""
     session = boto3.Session("x", "x", region_name="eu-west-1")
     return Clients(
         session.client("codebuild"),
@@ -120,18 +120,18 @@ def clients() -> Clients:
 
 
 class CloudFormation:
-    """Receives the responses in place of ``urlopen``, after refusing as often as the test says."""
+    """Receives the responses in place of ``urlopen``, after failing as often as the test says."""
 
     def __init__(self) -> None:
-        self.refusals: list[Exception] = []
+        self.failures: list[Exception] = []
         self.urls: list[str] = []
         self.responses: list[dict[str, Any]] = []
 
     def urlopen(self, request: HttpRequest, timeout: float) -> Any:
         assert request.get_method() == "PUT"
         assert timeout > 0
-        if self.refusals:
-            raise self.refusals.pop(0)
+        if self.failures:
+            raise self.failures.pop(0)
         assert isinstance(request.data, bytes)
         self.urls.append(request.full_url)
         self.responses.append(json.loads(request.data))
@@ -158,7 +158,7 @@ class CloudFormation:
 
 @dataclass
 class Stubs:
-    """Real clients of botocore whose answers are given by the test; nothing but those is asked."""
+    """Real botocore clients with the test's responses, which reject any other call."""
 
     aws: Clients
     codebuild: Stubber
@@ -188,14 +188,14 @@ class Stubs:
             stubber.assert_no_pending_responses()
 
     def no_image(self, tag: str = TAG) -> None:
-        """ECR does not hold the content tag."""
+        """ECR does not have the content tag."""
         missing = {"imageId": {"imageTag": tag}, "failureCode": "ImageNotFound", "failureReason": "not found"}
         self.ecr.add_response(
             "batch_get_image", {"images": [], "failures": [missing]}, self._request({"imageTag": tag})
         )
 
     def image(self, registry: "Registry", digest: str, tag: str = TAG) -> None:
-        """ECR holds this manifest under the content tag."""
+        """ECR has this manifest under the content tag."""
         self._manifest(registry, digest, {"imageTag": tag})
 
     def child(self, registry: "Registry", digest: str) -> None:
@@ -211,7 +211,7 @@ class Stubs:
         )
 
     def good_image(self, registry: "Registry") -> str:
-        """ECR holds a linux/arm64 image under the content tag; its digest."""
+        """ECR has a linux/arm64 image under the content tag; returns its digest."""
         digest = registry.image()
         self.image(registry, digest)
         self.config(registry, registry.config_of(digest))
@@ -255,7 +255,7 @@ class Stubs:
         )
 
     def log(self, *lines: str, before: str | None = None, token: str | None = None) -> None:
-        """CloudWatch Logs holds these last lines of the build, or of those before a page's token."""
+        """CloudWatch Logs has these last lines of the build, or those of the page with a token."""
         page: dict[str, Any] = {"events": [{"message": f"{line}\n"} for line in lines]}
         asked: dict[str, Any] = {
             "logGroupName": "/aws/codebuild/agent",
@@ -284,7 +284,7 @@ class Stubs:
 
 
 def recorded(client: Any, operation: str) -> dict[str, Any]:
-    """What a client is asked in its next call of an operation."""
+    """The parameters of a client's next call of an operation."""
     asked: dict[str, Any] = {}
 
     def record(params: dict[str, Any], **_: object) -> None:
@@ -297,7 +297,7 @@ def recorded(client: Any, operation: str) -> dict[str, Any]:
 
 @contextmanager
 def stop_requests(client: Any) -> Iterator[list[str]]:
-    """The builds that CodeBuild is asked to stop, whatever it answers."""
+    """The ids of the builds that the function tries to stop."""
     ids: list[str] = []
 
     def record(params: dict[str, Any], **_: object) -> None:
@@ -312,7 +312,7 @@ def stop_requests(client: Any) -> Iterator[list[str]]:
 
 @dataclass
 class Registry:
-    """Manifests and configurations by digest, served over http on 127.0.0.1."""
+    """Manifests and configurations by digest, served over HTTP on 127.0.0.1."""
 
     url: str
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -377,7 +377,7 @@ def serve(registry: Registry) -> Iterator[Registry]:
 
 
 def started_build(request_id: str, tag: str = TAG, status: str = "IN_PROGRESS", **fields: object) -> Any:
-    """A build that carries a request and a content tag in its environment."""
+    """A build with a request id and a content tag in its environment."""
     return build(
         status, environment=environment(IMAGE_TAG=tag, REQUEST_ID=request_id), **copy.deepcopy(fields)
     )

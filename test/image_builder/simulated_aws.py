@@ -1,7 +1,7 @@
 """The services that a deployment meets, in memory and on a simulated clock, with faults.
 
 CodeBuild, ECR, CloudWatch Logs, Step Functions, Lambda and CloudFormation follow their API references: an
-idempotency token lasts five minutes and refuses other parameters, builds are listed newest first, tags are
+idempotency token lasts five minutes and rejects other parameters, builds are listed newest first, tags are
 immutable, Lambda repeats asynchronous invocations that fail, the first response to a request counts.
 Invocations of the function run one after another; whatever a build does happens in between.
 """
@@ -39,7 +39,7 @@ NO_LOG_STREAMS = "ACCESS_DENIED: Service role does not allow AWS CodeBuild to cr
 
 
 class Fault(Enum):
-    """What can happen to one call, or to one response."""
+    """A fault of one call, or of one response."""
 
     NONE = "none"
     SLOW = "slow"
@@ -52,7 +52,7 @@ class Fault(Enum):
 
 @dataclass(frozen=True)
 class Fate:
-    """What becomes of an invocation: it ends with the error after so many calls, or at its end."""
+    """How an invocation ends: with the error after a number of calls, or normally."""
 
     error: str | None = None
     calls: int = 0
@@ -63,17 +63,17 @@ THROTTLED = Fate("Lambda.TooManyRequestsException")
 
 
 def killed(after_calls: int) -> Fate:
-    """The fate of an invocation whose environment dies after so many calls, or at its end."""
+    """An invocation whose environment dies after a number of calls, or at its end."""
     return Fate("Lambda.Unknown", after_calls)
 
 
 def hanging(after_calls: int) -> Fate:
-    """The fate of an invocation that hangs after so many calls until its time is over."""
+    """An invocation that hangs after a number of calls until it times out."""
     return Fate("Sandbox.Timedout", after_calls)
 
 
 class Killed(BaseException):
-    """The end of an invocation, which no code of the function can handle."""
+    """Ends an invocation; the function's code cannot catch it."""
 
 
 class Schedule:
@@ -105,7 +105,7 @@ class Schedule:
 
 @dataclass
 class Plan:
-    """What will become of a build: when it pushes what, how long it runs after that, and how it ends."""
+    """How a build proceeds: when it pushes what, how long it runs afterwards, and how it ends."""
 
     seconds: float = 60
     status: str = "SUCCEEDED"
@@ -140,7 +140,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Answer:
-    """The response to a request that counts, and how long CloudFormation has waited for it."""
+    """The first response to a request, and how long CloudFormation has waited for it."""
 
     response: Json
     seconds: float
@@ -238,7 +238,7 @@ class Account:
 
 
 class FunctionClock(Clock):
-    """The clock as the function sees it, which sleeps no longer than the function may run."""
+    """The clock of the function, which sleeps no longer than the function's timeout."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -318,7 +318,7 @@ class Functions:
 
 
 class CodeBuild:
-    """Builds of all projects, as many at once as the account may run; the others wait in a queue.
+    """Builds of all projects; those beyond the account's limit wait in a queue.
 
     ``has_answered`` says whether the function could list and stop builds in its latest invocation.
     """
@@ -558,7 +558,7 @@ class Logs:
 
 
 class StepFunctions:
-    """Executions of the template's state machine; a name is free again after 90 days."""
+    """Executions of the template's state machine; a name can be reused after 90 days."""
 
     class ExecutionAlreadyExists(ClientError):  # noqa: N818
         """The name has been used with another input, or by an execution that has ended."""

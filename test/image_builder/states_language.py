@@ -1,4 +1,4 @@
-"""Executes a definition in the Amazon States Language, as far as the construct uses it.
+"""Executes a definition in the Amazon States Language: the parts that the construct uses.
 
 https://states-language.net/spec.html and
 https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html

@@ -1,4 +1,4 @@
-"""Texts that fit into CloudFormation's response, and the message for a defect."""
+"""Texts are safe to log and fit into CloudFormation's response."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Every time limit of a deployment ends before the next one that would only end in silence."""
+"""The limits of a deployment time out in order, so that the one that can explain itself comes first."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> DeployedTemplate:
 
 
 def call_seconds(monkeypatch: pytest.MonkeyPatch) -> float:
-    """How long a call to AWS takes that is never answered, with its retries."""
+    """How long a call to AWS takes that gets no response, with its retries."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     connect.cache_clear()
     config: Any = connect().codebuild.meta.config
@@ -33,28 +33,28 @@ def call_seconds(monkeypatch: pytest.MonkeyPatch) -> float:
 
 
 def response_seconds() -> int:
-    """How long a response takes that never arrives."""
+    """How long the attempts to deliver a response take."""
     return response.TRIES * response.TIMEOUT + sum(1 << n for n in range(response.TRIES - 1))
 
 
-def test_the_template_states_the_limits_that_the_function_relies_on(template: DeployedTemplate) -> None:
+def test_the_template_states_the_limits_of_the_function(template: DeployedTemplate) -> None:
     assert template.service_timeout == timeouts.SERVICE
     assert template.definition["TimeoutSeconds"] == timeouts.EXECUTION
     assert template.function_timeout == timeouts.FUNCTION
     assert template.queue_timeout == timeouts.QUEUE
 
 
-def test_a_build_that_starts_as_late_as_it_may_has_time_for_the_shortest_time_out() -> None:
+def test_the_latest_build_has_time_for_the_shortest_timeout() -> None:
     assert timeouts.LATEST_START + timeouts.MIN_BUILD <= timeouts.DEADLINE
 
 
-def test_codebuild_s_queue_ends_no_earlier_than_the_function_stops_waiting(
+def test_the_queue_of_codebuild_ends_no_earlier_than_the_function_stops_waiting(
     template: DeployedTemplate,
 ) -> None:
     assert timeouts.LATEST_START <= template.queue_timeout <= LONGEST_CODEBUILD_QUEUE
 
 
-def test_the_function_answers_before_the_execution_ends_and_the_execution_before_cloudformation_does(
+def test_the_function_the_execution_and_cloudformation_time_out_in_this_order(
     template: DeployedTemplate,
 ) -> None:
     execution = template.definition["TimeoutSeconds"]
@@ -68,13 +68,13 @@ def test_the_longest_build_ends_before_the_deadline() -> None:
 
 
 @pytest.mark.parametrize("minutes", [timeouts.MIN_BUILD // 60, timeouts.MAX_BUILD // 60])
-def test_a_build_may_take_as_long_as_the_function_allows(minutes: int, tmp_path: Path) -> None:
+def test_accepts_every_timeout_that_the_function_allows(minutes: int, tmp_path: Path) -> None:
     build = ImageBuild.code_build(timeout=Duration.minutes(minutes))
     assert deployed_template(tmp_path, image_build=build).build_timeout == minutes * 60
 
 
 @pytest.mark.parametrize("minutes", [timeouts.MIN_BUILD // 60 - 1, timeouts.MAX_BUILD // 60 + 1])
-def test_rejects_a_build_that_may_take_another_time(minutes: int, tmp_path: Path) -> None:
+def test_rejects_any_other_timeout(minutes: int, tmp_path: Path) -> None:
     build = ImageBuild.code_build(timeout=Duration.minutes(minutes))
     with pytest.raises(RuntimeError, match="'timeout' must be"):
         deployed_template(tmp_path, image_build=build)
@@ -94,10 +94,10 @@ def test_the_function_has_time_for_five_builds_that_do_not_stop_and_a_slow_respo
     assert 5 * call + response_seconds() <= template.function_timeout
 
 
-def test_the_function_has_time_for_a_step_whose_last_call_is_not_answered(
+def test_the_function_has_time_for_a_step_whose_last_call_gets_no_response(
     template: DeployedTemplate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call that is not answered ends the step, except that the log is read and two builds are stopped."""
+    """A call without a response ends the step, which then reads the log and stops two builds."""
     call = call_seconds(monkeypatch)
     assert 3 * call + response_seconds() <= template.function_timeout
 
@@ -106,5 +106,5 @@ def test_new_permissions_have_propagated_before_a_build_is_no_longer_started_aga
     assert timeouts.PROPAGATION < timeouts.RESTART < timeouts.LATEST_START
 
 
-def test_a_build_that_others_wait_for_leaves_the_layer_cache_out() -> None:
+def test_a_build_that_had_to_wait_skips_the_layer_cache() -> None:
     assert timeouts.QUEUED_TOO_LONG + timeouts.CACHE_EXPORT < timeouts.LATEST_START

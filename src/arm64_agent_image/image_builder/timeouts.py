@@ -1,8 +1,10 @@
-"""Every time limit of a deployment, in seconds, ordered so that the one that can explain itself ends first.
+"""Every time limit of a deployment, in seconds, in such an order that the one that can explain itself comes
+first.
 
-A build may wait for its turn (in the account, then in CodeBuild's queue) until ``LATEST_START``, and runs
-until its own time-out, at most ``MAX_BUILD``. The function ends and answers whatever has not ended at
-``DEADLINE``. ``EXECUTION`` and ``SERVICE`` only end silence. CloudFormation waits an hour at most.
+A build can wait for its turn, in the account and then in CodeBuild's queue, until ``LATEST_START``. It runs
+until its own timeout, at most ``MAX_BUILD``. At ``DEADLINE``, the function stops the build and responds.
+``EXECUTION`` and ``SERVICE`` matter only if the function never responds. CloudFormation waits an hour at
+most.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-cloudformation-customresource.html
 """
 
@@ -17,9 +19,9 @@ FUNCTION = 240
 START_EXECUTION = 90
 
 PROPAGATION = 120
-"""How long new permissions may take until IAM knows them everywhere."""
+"""How long IAM may take to propagate new permissions."""
 RESTART = 300
-"""How long after its request a build that died for lack of a permission is started once more."""
+"""How long after its request a build that lacked a permission is repeated."""
 
 IMAGE_POLL = 3
 BUILD_POLL = 12
@@ -30,4 +32,4 @@ ERROR_RETRY = 10
 
 CACHE_EXPORT = 600
 QUEUED_TOO_LONG = 240
-"""A build that starts later than this after its request leaves the layer cache out: others are waiting."""
+"""A build that starts later than this after its request skips the layer cache: others are waiting."""

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from test.image_builder.build_program.recorder import Machine
+from test.image_builder.build_program.fake_host import FakeHost
 
 
 class FakeTime:
-    """Time that passes only by sleeping."""
+    """Time that passes only when the code sleeps."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -24,15 +24,15 @@ class FakeTime:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    made = Machine(tmp_path)
+def machine(tmp_path: Path) -> FakeHost:
+    made = FakeHost(tmp_path)
     made.install()
     return made
 
 
 @pytest.fixture
-def local(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """The machine, with its programs on the path of this process."""
+def local(machine: FakeHost, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
+    """The build host, with its programs on the PATH of this process."""
     for name, value in machine.environment.items():
         monkeypatch.setenv(name, value)
     return machine

@@ -1,4 +1,4 @@
-"""Images that start a made-up program in every way there is."""
+"""Images that start a made-up program in every possible way."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ PROGRAMS = [
 
 @dataclass(frozen=True)
 class Start:
-    """How an image starts its program, and where that is; what else it holds is for another machine."""
+    """How an image starts its program, and where that is; all its other programs are for another machine."""
 
     instructions: str
     program: str

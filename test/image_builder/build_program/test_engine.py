@@ -1,4 +1,4 @@
-"""The engine gets the containerd image store, or is left as it was."""
+"""The engine gets the containerd image store, or stays as it was."""
 
 import json
 import os
@@ -40,7 +40,7 @@ HOSTS = ["--host=unix:///var/run/docker.sock", "--host=tcp://127.0.0.1:2375"]
 
 @dataclass
 class BuildHost:
-    """A machine with a ``dockerd`` that is bash, so that its command line looks like a real one's."""
+    """A build host whose ``dockerd`` is bash, so that its command line looks like that of a real one."""
 
     root: Path
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -102,7 +102,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BuildHost]
 def recording(
     popen: Callable[..., "subprocess.Popen[bytes]"], started: list["subprocess.Popen[bytes]"]
 ) -> Callable[..., "subprocess.Popen[bytes]"]:
-    """A constructor that remembers the daemons it starts."""
+    """A constructor that records the daemons that it starts."""
 
     class Recorded(subprocess.Popen):  # type: ignore[type-arg]
         def __init__(self, argv: list[str], *arguments: object, **options: object) -> None:
@@ -132,12 +132,12 @@ def test_finds_no_daemon_without_a_pid_file(host: BuildHost) -> None:
     assert Daemon.running() is None
 
 
-def test_another_program_with_the_pid_is_no_daemon(host: BuildHost) -> None:
+def test_another_program_with_the_pid_is_not_the_daemon(host: BuildHost) -> None:
     (host.root / "docker.pid").write_text(str(os.getpid()))
     assert Daemon.running() is None
 
 
-def test_daemon_that_has_ended_is_no_daemon(host: BuildHost) -> None:
+def test_a_daemon_that_has_ended_is_not_found(host: BuildHost) -> None:
     ended = subprocess.Popen([host.dockerd, "-c", "exit"])
     host.started.append(ended)
     os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
@@ -213,13 +213,13 @@ def test_configuration_in_another_file_is_kept(option: str, host: BuildHost) -> 
     }
 
 
-def test_empty_configuration_is_one(host: BuildHost) -> None:
+def test_accepts_an_empty_configuration(host: BuildHost) -> None:
     (host.root / "daemon.json").write_text("")
     host.start(*HOSTS)
     assert engine.use_containerd_store()
 
 
-def test_engine_that_refuses_the_store_is_started_as_it_was(
+def test_engine_that_rejects_the_store_is_started_as_it_was(
     host: BuildHost, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rule = 'case "$*" in *--config-file*) echo "no such snapshotter" >&2; exit 1 ;; esac'
@@ -247,7 +247,7 @@ def test_engine_that_starts_without_the_store_is_started_as_it_was(
     assert host.started[-2].poll() is not None
 
 
-def test_engine_that_never_starts_again_is_a_failure(host: BuildHost) -> None:
+def test_engine_that_does_not_start_again_fails_the_build(host: BuildHost) -> None:
     host.start(*HOSTS, rule="exit 1")
     with pytest.raises(CommandError, match=r"^the Docker engine of the build machine did not start again$"):
         engine.use_containerd_store()
@@ -277,6 +277,6 @@ def test_machine_without_an_engine_is_left_alone(host: BuildHost) -> None:
     assert host.options() == []
 
 
-def test_engine_without_an_answer_has_no_store(host: BuildHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_that_does_not_respond_has_no_store(host: BuildHost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(host.root))
     assert not engine.has_containerd_store()

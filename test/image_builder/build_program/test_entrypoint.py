@@ -1,4 +1,4 @@
-"""The architecture of the program that an image starts is read from its header."""
+"""The architecture of the program that an image starts comes from its header."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from image_builder.build_program import entrypoint
 from image_builder.build_program.entrypoint import WrongArchitectureError
 
 from test.image_builder.build_program.entrypoints import ARM64, X86_64, elf
-from test.image_builder.build_program.recorder import IMAGE, Machine
+from test.image_builder.build_program.fake_host import IMAGE, FakeHost
 
 NOT_KNOWN = "notice: the program that the image starts, and its architecture, are known only at run time\n"
 COPY = (
@@ -20,7 +20,7 @@ COPY = (
 class Image:
     """An image in the fake engine."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: FakeHost) -> None:
         self.machine = machine
         self.root = machine.root / "rootfs"
         self.starts("/app/agent")
@@ -47,13 +47,13 @@ class Image:
 
 
 @pytest.fixture
-def image(local: Machine, monkeypatch: pytest.MonkeyPatch) -> Image:
+def image(local: FakeHost, monkeypatch: pytest.MonkeyPatch) -> Image:
     made = Image(local)
     monkeypatch.setenv("ROOT", str(made.root))
     return made
 
 
-def test_looks_into_a_container_that_never_runs(image: Image) -> None:
+def test_inspects_a_container_that_never_runs(image: Image) -> None:
     image.write("/app/agent", elf(ARM64))
     entrypoint.check(IMAGE)
     assert image.machine.docker() == [
@@ -76,8 +76,8 @@ def test_accepts_a_program_for_arm64(image: Image, capsys: pytest.CaptureFixture
 )
 def test_rejects_a_program_for_another_architecture(code: int, name: str, image: Image) -> None:
     image.write("/app/agent", elf(code))
-    sentence = f"^/app/agent, which the image starts, is for {name}, not for arm64$"
-    with pytest.raises(WrongArchitectureError, match=sentence):
+    message = f"^/app/agent, which the image starts, is for {name}, not for arm64$"
+    with pytest.raises(WrongArchitectureError, match=message):
         entrypoint.check(IMAGE)
     assert image.machine.docker("rm") == [["rm", "--force", "c0ffee"]]
 
@@ -126,7 +126,7 @@ def test_reads_the_interpreter_of_a_script(line: bytes, image: Image) -> None:
         b"#!/app/agent\n",
     ],
 )
-def test_program_that_cannot_be_read_is_a_notice(
+def test_program_that_cannot_be_read_only_causes_a_notice(
     content: bytes, image: Image, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image.write("/app/agent", content)
@@ -143,7 +143,7 @@ def test_only_the_beginning_of_a_program_is_read(image: Image, capsys: pytest.Ca
 
 
 @pytest.mark.parametrize("failing", ["create", "inspect", "cp", "rm"])
-def test_failure_of_the_check_itself_fails_no_build(failing: str, image: Image) -> None:
+def test_failure_of_the_check_itself_does_not_fail_the_build(failing: str, image: Image) -> None:
     image.write("/app/agent", elf(ARM64))
     image.machine.rules[f"'docker {failing} '*"] = "exit 1"
     image.machine.install()

@@ -9,13 +9,13 @@ from image_builder.build_program.parameters import Parameters
 from image_builder.build_program.settings import Settings
 from image_builder.timeouts import QUEUED_TOO_LONG
 
-from test.image_builder.build_program.recorder import (
+from test.image_builder.build_program.fake_host import (
     BASE,
     CACHE_FROM,
     CACHE_TO,
     PREVIOUS_TAG,
     REQUESTED_AT,
-    Machine,
+    FakeHost,
 )
 
 EXPORT = [*BASE, "--file=./Dockerfile", "--build-arg=A=1", "--output=type=cacheonly", CACHE_TO, "."]
@@ -23,7 +23,7 @@ PARAMETERS = Parameters(build_args={"A": "1"})
 
 
 @pytest.fixture
-def wanted(local: Machine) -> Settings:
+def wanted(local: FakeHost) -> Settings:
     local.context.mkdir(parents=True)
     return local.settings
 
@@ -39,7 +39,7 @@ def test_reads_no_cache_when_there_is_none(changes: dict[str, bool | None], want
 
 
 def test_writes_the_cache_of_the_same_build(
-    wanted: Settings, local: Machine, capsys: pytest.CaptureFixture[str]
+    wanted: Settings, local: FakeHost, capsys: pytest.CaptureFixture[str]
 ) -> None:
     layer_cache.write(wanted, PARAMETERS, REQUESTED_AT + QUEUED_TOO_LONG)
     assert local.docker() == [EXPORT]
@@ -47,8 +47,8 @@ def test_writes_the_cache_of_the_same_build(
     assert "wrote the layer cache in" in capsys.readouterr().out
 
 
-def test_cache_that_cannot_be_written_is_a_notice(
-    wanted: Settings, local: Machine, capsys: pytest.CaptureFixture[str]
+def test_failure_to_write_the_cache_only_causes_a_notice(
+    wanted: Settings, local: FakeHost, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local.rules = {"*cache-to*": "echo the registry said no; exit 1"}
     local.install()
@@ -60,9 +60,9 @@ def test_cache_that_cannot_be_written_is_a_notice(
     )
 
 
-def test_cache_that_takes_too_long_is_a_notice(
+def test_cache_that_takes_too_long_only_causes_a_notice(
     wanted: Settings,
-    local: Machine,
+    local: FakeHost,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -74,7 +74,7 @@ def test_cache_that_takes_too_long_is_a_notice(
 
 
 def test_no_cache_is_written_while_others_wait_for_the_machine(
-    wanted: Settings, local: Machine, capsys: pytest.CaptureFixture[str]
+    wanted: Settings, local: FakeHost, capsys: pytest.CaptureFixture[str]
 ) -> None:
     layer_cache.write(wanted, PARAMETERS, REQUESTED_AT + QUEUED_TOO_LONG + 1)
     assert local.docker() == []

@@ -1,4 +1,4 @@
-"""Docker logs in to every registry, and no password is an argument or in the log."""
+"""Docker logs in to every registry, and no password appears in an argument or in the log."""
 
 import pytest
 from image_builder.build_program import logins, retry
@@ -6,7 +6,7 @@ from image_builder.build_program.process import CommandError
 from image_builder.build_program.retry import PAUSE
 
 from test.image_builder.build_program.conftest import FakeTime
-from test.image_builder.build_program.recorder import HOST, REQUESTED_AT, Machine, first_time
+from test.image_builder.build_program.fake_host import HOST, REQUESTED_AT, FakeHost, first_time
 
 TOKENS = {
     "'aws ecr get-login-password --region=eu-west-1'": "echo token",
@@ -20,7 +20,7 @@ def login(username: str, server: str) -> list[str]:
     return ["login", f"--username={username}", "--password-stdin", "--", server]
 
 
-def passwords(machine: Machine) -> list[str | None]:
+def passwords(machine: FakeHost) -> list[str | None]:
     return [call.stdin for call in machine.calls if call.name == "docker"]
 
 
@@ -31,7 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     return made
 
 
-def test_logs_in_to_the_repository_and_to_ecr_public(local: Machine) -> None:
+def test_logs_in_to_the_repository_and_to_ecr_public(local: FakeHost) -> None:
     local.rules = TOKENS
     local.install()
     logins.log_in(local.settings)
@@ -44,7 +44,7 @@ def test_logs_in_to_the_repository_and_to_ecr_public(local: Machine) -> None:
 
 
 @pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov", "aws-new"])
-def test_logs_in_to_ecr_public_only_where_it_exists(partition: str, local: Machine) -> None:
+def test_logs_in_to_ecr_public_only_where_it_exists(partition: str, local: FakeHost) -> None:
     local.variables = {"CODEBUILD_BUILD_ARN": f"arn:{partition}:codebuild:r:123456789012:build/x:y"}
     logins.log_in(local.settings)
     assert local.aws() == [["ecr", "get-login-password", "--region=eu-west-1"]]
@@ -53,7 +53,7 @@ def test_logs_in_to_ecr_public_only_where_it_exists(partition: str, local: Machi
 
 @pytest.mark.parametrize("failing", ["'aws ecr-public '*", "'docker login '*public.ecr.aws"])
 def test_continues_without_a_login_to_ecr_public(
-    failing: str, local: Machine, capsys: pytest.CaptureFixture[str]
+    failing: str, local: FakeHost, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local.rules = {failing: "exit 255"}
     local.install()
@@ -62,7 +62,7 @@ def test_continues_without_a_login_to_ecr_public(
 
 
 @pytest.mark.parametrize("failing", ["'aws ecr get-login-password '*", f"'docker login '*{HOST}"])
-def test_fails_without_a_login_to_the_repository(failing: str, local: Machine) -> None:
+def test_fails_without_a_login_to_the_repository(failing: str, local: FakeHost) -> None:
     local.rules = {failing: "echo no credentials >&2; exit 3"}
     local.install()
     with pytest.raises(CommandError, match="no credentials"):
@@ -70,7 +70,7 @@ def test_fails_without_a_login_to_the_repository(failing: str, local: Machine) -
 
 
 def test_logs_in_to_other_registries_without_showing_a_secret(
-    local: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    local: FakeHost, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     password = "p'a\"s$s\\w"
     local.rules = TOKENS
@@ -90,7 +90,7 @@ def test_logs_in_to_other_registries_without_showing_a_secret(
     assert "token" not in shown
 
 
-def test_failing_login_does_not_show_its_password(local: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_login_does_not_show_its_password(local: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
     local.rules = {"'docker login '*docker.io": "echo incorrect username or password >&2; exit 1"}
     local.variables = {"REGISTRY_0_SERVER": "docker.io"}
     monkeypatch.setenv("REGISTRY_0_USERNAME", "robot")
@@ -100,7 +100,7 @@ def test_failing_login_does_not_show_its_password(local: Machine, monkeypatch: p
         logins.log_in(local.settings)
 
 
-def test_denied_token_is_asked_for_again(local: Machine, clock: FakeTime) -> None:
+def test_denied_token_is_requested_again(local: FakeHost, clock: FakeTime) -> None:
     denied = "echo 'An error occurred (AccessDeniedException): not authorized' >&2; exit 254"
     local.rules = {"'aws ecr get-login-password '*": first_time(denied, "echo token")}
     local.install()
@@ -109,7 +109,7 @@ def test_denied_token_is_asked_for_again(local: Machine, clock: FakeTime) -> Non
     assert passwords(local)[0] == "token"
 
 
-def test_denied_token_of_ecr_public_is_not_waited_for(local: Machine, clock: FakeTime) -> None:
+def test_denied_token_of_ecr_public_is_not_retried(local: FakeHost, clock: FakeTime) -> None:
     local.rules = {"'aws ecr-public '*": "echo AccessDeniedException >&2; exit 254"}
     local.install()
     logins.log_in(local.settings)

@@ -1,4 +1,4 @@
-"""Which parameters are accepted, and the sentence for those that are not."""
+"""Valid parameters are accepted; invalid ones cause a clear error."""
 
 import contextlib
 import json
@@ -14,7 +14,7 @@ from image_builder.build_program.docker import build_command
 from image_builder.build_program.parameters import Parameters
 from image_builder.validation import InvalidValueError
 
-from test.image_builder.build_program.recorder import BASE, HOSTILE
+from test.image_builder.build_program.fake_host import BASE, HOSTILE
 
 TEXT = st.text(st.characters(codec=None), max_size=60)
 JSON = st.recursive(
@@ -54,7 +54,7 @@ def test_everything_but_the_file_is_optional() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "sentence"),
+    ("document", "message"),
     [
         ("{", "'parameters' must be a JSON object, got '{'"),
         ("", "'parameters' must be a JSON object, got ''"),
@@ -64,13 +64,13 @@ def test_everything_but_the_file_is_optional() -> None:
         ("{}", "'file' must be a string, got None"),
     ],
 )
-def test_rejects_a_document_that_is_not_an_object(document: str, sentence: str) -> None:
-    with pytest.raises(InvalidValueError, match=re.escape(sentence)):
+def test_rejects_a_document_that_is_not_an_object(document: str, message: str) -> None:
+    with pytest.raises(InvalidValueError, match=re.escape(message)):
         parameters.parse(document)
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "message"),
     [
         ({"context": "x"}, "'parameters' must be an object with the keys file, target"),
         ({"file": ""}, "'file' must be a non-empty string"),
@@ -79,7 +79,7 @@ def test_rejects_a_document_that_is_not_an_object(document: str, sentence: str) 
         ({"file": "a/../../Dockerfile"}, "'file' must be a path inside the directory"),
         ({"file": "."}, "'file' must be a path inside the directory, got '.'"),
         ({"file": "a\0b"}, "'file' must be a string without NUL characters or unpaired surrogates"),
-        ({"file": "a\nb"}, "'file' must be a path without control characters, which BuildKit refuses"),
+        ({"file": "a\nb"}, "'file' must be a path without control characters, which BuildKit rejects"),
         ({"target": ""}, "'target' must be a non-empty string"),
         ({"target": 1}, "'target' must be a string, got 1"),
         ({"target": None}, "'target' must be a string, got None"),
@@ -107,8 +107,8 @@ def test_rejects_a_document_that_is_not_an_object(document: str, sentence: str) 
         ),
     ],
 )
-def test_rejects_a_malformed_parameter_with_a_sentence(changes: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(InvalidValueError, match=re.escape(sentence)):
+def test_rejects_a_malformed_parameter_with_a_clear_error(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidValueError, match=re.escape(message)):
         parse(**changes)
 
 
@@ -126,7 +126,7 @@ def test_paths_are_normalized(path: str, shortest: str) -> None:
 
 
 @given(st.fixed_dictionaries({"file": TEXT}, optional=dict.fromkeys(KEYS, JSON)) | JSON)
-def test_any_parameters_are_accepted_or_refused_with_a_sentence(values: Any) -> None:
+def test_any_parameters_are_accepted_or_rejected_with_a_clear_error(values: Any) -> None:
     try:
         parameters.parse(json.dumps(values))
     except InvalidValueError as error:
@@ -134,7 +134,7 @@ def test_any_parameters_are_accepted_or_refused_with_a_sentence(values: Any) -> 
 
 
 @given(st.text())
-def test_any_document_is_accepted_or_refused_with_a_sentence(document: str) -> None:
+def test_any_document_is_accepted_or_rejected_with_a_clear_error(document: str) -> None:
     with contextlib.suppress(InvalidValueError):
         parameters.parse(document)
 

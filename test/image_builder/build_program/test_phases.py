@@ -1,4 +1,4 @@
-"""The phases of a build, run as CodeBuild does: by bash, in a folder that holds the program only."""
+"""The phases of a build, run as CodeBuild runs them: with bash, in a folder with the program alone."""
 
 import ast
 import json
@@ -12,7 +12,7 @@ from image_builder.build_program import __main__, retry, source
 
 from test.image_builder.build_program.conftest import FakeTime
 from test.image_builder.build_program.entrypoints import X86_64, elf
-from test.image_builder.build_program.recorder import (
+from test.image_builder.build_program.fake_host import (
     ARM64_IMAGE,
     BASE,
     BUILDSPEC,
@@ -25,7 +25,7 @@ from test.image_builder.build_program.recorder import (
     PACKAGE,
     PREVIOUS_TAG,
     REQUESTED_AT,
-    Machine,
+    FakeHost,
     first_time,
     lost_race,
 )
@@ -48,16 +48,16 @@ HOSTILE_MODULES = [
 
 
 @pytest.fixture
-def build(machine: Machine) -> Machine:
-    """A machine with a source to build, whose engine has the containerd image store."""
+def build(machine: FakeHost) -> FakeHost:
+    """A build host with a source to build and an engine with the containerd image store."""
     machine.rules = CONTAINERD | ARM64_IMAGE
     machine.variables = {"PREVIOUS_IMAGE_TAG": PREVIOUS_TAG}
     machine.upload({"server.py": "print('agent')"})
     return machine
 
 
-def builds(machine: Machine) -> list[list[str]]:
-    """The calls of ``docker buildx build``, each without the base and without the output's type."""
+def builds(machine: FakeHost) -> list[list[str]]:
+    """The calls of ``docker buildx build``, without the common options and the output's type."""
     found = machine.docker("buildx", "build")
     assert all(words[: len(BASE)] == BASE for words in found)
     return [
@@ -72,7 +72,7 @@ def test_buildspec_aborts_at_the_first_failure() -> None:
     assert all(phase["on-failure"] == "ABORT" for phase in phases.values())
 
 
-def test_builds_checks_pushes_and_writes_the_cache(build: Machine) -> None:
+def test_builds_checks_pushes_and_writes_the_cache(build: FakeHost) -> None:
     assert build.run().failed_phase is None
     steps = [words for words in build.docker() if words[0] not in ("info", "login")]
     (output,) = (word for word in steps[0] if word.startswith("--output=type=docker"))
@@ -86,14 +86,14 @@ def test_builds_checks_pushes_and_writes_the_cache(build: Machine) -> None:
     ]
 
 
-def test_log_tells_what_happened(build: Machine) -> None:
+def test_log_says_what_happened(build: FakeHost) -> None:
     build.rules |= {"'docker buildx build '*cache-to*": "exit 0", "'docker buildx build '*": "echo '#1 DONE'"}
     log = build.run().log
     assert "logged in to public.ecr.aws\n#1 DONE\n" in log
     assert "wrote the layer cache in" in log
 
 
-def test_only_docker_runs_in_the_context(build: Machine) -> None:
+def test_only_docker_runs_in_the_context(build: FakeHost) -> None:
     build.run()
     in_context = [call.arguments[:2] for call in build.calls if call.cwd == build.context.resolve()]
     assert in_context == [["buildx", "build"]] * 2
@@ -102,7 +102,7 @@ def test_only_docker_runs_in_the_context(build: Machine) -> None:
 
 
 @pytest.mark.parametrize("options", ["", "-S -E"], ids=["with site", "without site"])
-def test_files_of_the_user_are_never_python_modules_of_the_program(options: str, build: Machine) -> None:
+def test_files_of_the_user_are_never_python_modules_of_the_program(options: str, build: FakeHost) -> None:
     broken = f"open({str(build.canary)!r}, 'w'); raise SystemExit('a module of the user')"
     build.upload(dict.fromkeys(HOSTILE_MODULES, broken))
     build.python_options = options
@@ -113,7 +113,7 @@ def test_files_of_the_user_are_never_python_modules_of_the_program(options: str,
     assert not build.canary.exists()
 
 
-def test_needs_the_standard_library_only(build: Machine) -> None:
+def test_needs_the_standard_library_only(build: FakeHost) -> None:
     build.python_options = "-S -E -W error"
     result = build.run()
     assert result.failed_phase is None, result.log
@@ -131,7 +131,7 @@ def test_every_module_compiles_for_python_3_11(file: Path) -> None:
     assert imported <= sys.stdlib_module_names
 
 
-def test_all_hostile_values_reach_docker_as_they_are(build: Machine) -> None:
+def test_hostile_values_reach_docker_unchanged(build: FakeHost) -> None:
     arguments = {f"ARG_{number}": value for number, value in enumerate(HOSTILE.values())}
     files = {f"files/{value}": "" for value in HOSTILE.values() if value and "/" not in value}
     build.upload(files, buildArgs=arguments, target=HOSTILE["a substitution"])
@@ -152,7 +152,7 @@ def test_all_hostile_values_reach_docker_as_they_are(build: Machine) -> None:
 
 
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8", ""])
-def test_values_do_not_depend_on_the_locale(locale: str, build: Machine) -> None:
+def test_values_do_not_depend_on_the_locale(locale: str, build: FakeHost) -> None:
     build.variables |= {"LC_ALL": locale, "LANG": locale}
     build.upload({"näme": ""}, buildArgs={"VALUE": "日本語"})
     assert build.run("pre_build", "build").failed_phase is None
@@ -160,7 +160,7 @@ def test_values_do_not_depend_on_the_locale(locale: str, build: Machine) -> None
     assert (build.context / "näme").exists()
 
 
-def test_many_build_arguments_are_passed(build: Machine) -> None:
+def test_many_build_arguments_are_passed(build: FakeHost) -> None:
     arguments = {f"ARG_{number}": "x" * 1000 for number in range(60)}
     build.upload(buildArgs=arguments)
     assert build.run().failed_phase is None
@@ -168,7 +168,7 @@ def test_many_build_arguments_are_passed(build: Machine) -> None:
     assert passed == [f"--build-arg={name}={value}" for name, value in arguments.items()]
 
 
-def test_argument_that_is_too_long_for_linux_is_a_sentence(build: Machine) -> None:
+def test_argument_that_is_too_long_for_linux_has_a_clear_error(build: FakeHost) -> None:
     build.upload(buildArgs={"VALUE": "x" * 200_000})
     result = build.run()
     assert result.failed_phase == "build"
@@ -178,7 +178,7 @@ def test_argument_that_is_too_long_for_linux_is_a_sentence(build: Machine) -> No
     assert len(result.log) < 2000
 
 
-def test_secrets_are_passed_by_the_name_of_their_variable(build: Machine) -> None:
+def test_secrets_are_passed_by_the_name_of_their_variable(build: FakeHost) -> None:
     build.variables |= {
         "BUILD_SECRET_0": "hunter2",
         "REGISTRY_0_SERVER": "docker.io",
@@ -196,7 +196,7 @@ def test_secrets_are_passed_by_the_name_of_their_variable(build: Machine) -> Non
 
 
 @pytest.mark.parametrize("phase", ["install", "pre_build", "build", "post_build"])
-def test_build_that_someone_started_by_hand_ends_with_a_sentence(phase: str, build: Machine) -> None:
+def test_build_started_by_hand_ends_with_a_clear_error(phase: str, build: FakeHost) -> None:
     build.variables = {"IMAGE_TAG": None, "SOURCE": None, "PARAMETERS": None, "REQUESTED_AT": None}
     result = build.run(phase)
     assert result.failed_phase == phase
@@ -207,7 +207,7 @@ def test_build_that_someone_started_by_hand_ends_with_a_sentence(phase: str, bui
     assert build.calls == []
 
 
-def test_malformed_parameters_end_with_a_sentence(build: Machine) -> None:
+def test_malformed_parameters_end_with_a_clear_error(build: FakeHost) -> None:
     build.upload(target=1)
     result = build.run()
     assert (result.failed_phase, result.log.splitlines()[-1]) == (
@@ -219,7 +219,7 @@ def test_malformed_parameters_end_with_a_sentence(build: Machine) -> None:
 @pytest.mark.parametrize(
     "failing", ["'aws s3 cp '*", "'aws ecr get-login-password '*", "'docker login '*dkr.ecr*"]
 )
-def test_failure_before_the_build_ends_it(failing: str, build: Machine) -> None:
+def test_failure_before_the_build_ends_it(failing: str, build: FakeHost) -> None:
     build.rules = {failing: "echo no network >&2; exit 1"} | build.rules
     result = build.run()
     assert result.failed_phase == "pre_build"
@@ -227,14 +227,14 @@ def test_failure_before_the_build_ends_it(failing: str, build: Machine) -> None:
     assert builds(build) == []
 
 
-def test_without_a_layer_cache_none_is_read_or_written(build: Machine) -> None:
+def test_without_a_layer_cache_none_is_read_or_written(build: FakeHost) -> None:
     build.variables |= {"LAYER_CACHE": "false"}
     assert build.run().failed_phase is None
     assert builds(build) == [[FILE, TAG_OPTION, "."]]
     assert build.docker("push") == [["push", IMAGE]]
 
 
-def test_engine_that_cannot_export_a_cache_builds_without_one(build: Machine) -> None:
+def test_engine_that_cannot_export_a_cache_builds_without_one(build: FakeHost) -> None:
     build.rules |= CLASSIC
     result = build.run()
     assert result.failed_phase is None
@@ -243,13 +243,13 @@ def test_engine_that_cannot_export_a_cache_builds_without_one(build: Machine) ->
     assert build.docker("push") == [["push", IMAGE]]
 
 
-def test_first_build_reads_no_cache_and_writes_one(build: Machine) -> None:
+def test_first_build_reads_no_cache_and_writes_one(build: FakeHost) -> None:
     build.variables = {}
     assert build.run().failed_phase is None
     assert builds(build) == [[FILE, TAG_OPTION, "."], [FILE, "--output=type=cacheonly", CACHE_TO, "."]]
 
 
-def test_broken_cache_makes_a_build_slower_and_never_fails_it(build: Machine) -> None:
+def test_broken_cache_slows_a_build_down_and_never_fails_it(build: FakeHost) -> None:
     build.rules |= {"*cache-from*": "echo 'failed to copy: blob not found' >&2; exit 1"}
     result = build.run()
     assert result.failed_phase is None
@@ -259,7 +259,7 @@ def test_broken_cache_makes_a_build_slower_and_never_fails_it(build: Machine) ->
     assert build.docker("push") == [["push", IMAGE]]
 
 
-def test_build_that_fails_without_the_cache_too_fails(build: Machine) -> None:
+def test_build_that_fails_without_the_cache_too_fails(build: FakeHost) -> None:
     build.rules |= {"'docker buildx build '*": "echo no such base image; exit 1"}
     result = build.run()
     assert result.failed_phase == "build"
@@ -268,7 +268,7 @@ def test_build_that_fails_without_the_cache_too_fails(build: Machine) -> None:
     assert build.docker("push") == []
 
 
-def test_failing_run_step_is_not_run_again(build: Machine) -> None:
+def test_failing_run_step_is_not_repeated(build: FakeHost) -> None:
     build.rules |= {"'docker buildx build '*": f"echo '{RUN_STEP_FAILED}' >&2; exit 1"}
     result = build.run()
     assert result.failed_phase == "build"
@@ -276,14 +276,14 @@ def test_failing_run_step_is_not_run_again(build: Machine) -> None:
     assert len(builds(build)) == 1
 
 
-def test_build_without_a_cache_is_not_run_again(build: Machine) -> None:
+def test_build_without_a_cache_is_not_repeated(build: FakeHost) -> None:
     build.variables = {}
     build.rules |= {"'docker buildx build '*": "exit 1"}
     assert build.run().failed_phase == "build"
     assert len(builds(build)) == 1
 
 
-def test_cache_that_cannot_be_written_is_a_notice(build: Machine) -> None:
+def test_failure_to_write_the_cache_only_causes_a_notice(build: FakeHost) -> None:
     build.rules |= {"*cache-to*": "exit 1"}
     result = build.run()
     assert result.failed_phase is None
@@ -292,13 +292,13 @@ def test_cache_that_cannot_be_written_is_a_notice(build: Machine) -> None:
 
 
 @pytest.mark.parametrize(("waited", "written"), [(0, 1), (timeouts.QUEUED_TOO_LONG + 1, 0)])
-def test_build_that_had_to_wait_writes_no_cache(waited: int, written: int, build: Machine) -> None:
+def test_build_that_had_to_wait_writes_no_cache(waited: int, written: int, build: FakeHost) -> None:
     build.variables |= {"CODEBUILD_START_TIME": f"{REQUESTED_AT + waited}000"}
     assert build.run().failed_phase is None
     assert len([words for words in builds(build) if CACHE_TO in words]) == written
 
 
-def test_image_whose_program_is_for_another_architecture_is_not_pushed(build: Machine) -> None:
+def test_image_whose_program_is_for_another_architecture_is_not_pushed(build: FakeHost) -> None:
     (build.root / "agent").write_bytes(elf(X86_64))
     (build.root / "container.json").write_text(json.dumps([{"Path": "/app/agent", "Config": {"Env": []}}]))
     build.rules |= {
@@ -312,7 +312,7 @@ def test_image_whose_program_is_for_another_architecture_is_not_pushed(build: Ma
     assert build.docker("push") == []
 
 
-def test_failing_push_fails_the_build_and_writes_no_cache(build: Machine) -> None:
+def test_failing_push_fails_the_build_and_writes_no_cache(build: FakeHost) -> None:
     build.rules |= {"'docker push '*": "echo denied: no; exit 1"}
     result = build.run()
     assert result.failed_phase == "post_build"
@@ -320,7 +320,7 @@ def test_failing_push_fails_the_build_and_writes_no_cache(build: Machine) -> Non
     assert len(builds(build)) == 1
 
 
-def test_push_that_lost_a_race_is_a_notice(build: Machine) -> None:
+def test_lost_race_for_the_push_only_causes_a_notice(build: FakeHost) -> None:
     build.rules |= lost_race("the tag is immutable")
     result = build.run()
     assert result.failed_phase is None
@@ -328,7 +328,7 @@ def test_push_that_lost_a_race_is_a_notice(build: Machine) -> None:
 
 
 def test_base_image_that_is_denied_to_a_new_role_is_pulled_again(
-    build: Machine, local: Machine, monkeypatch: pytest.MonkeyPatch
+    build: FakeHost, local: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept = denied_base_image(local, monkeypatch, REQUESTED_AT + 1)
     assert slept == [10]
@@ -337,23 +337,23 @@ def test_base_image_that_is_denied_to_a_new_role_is_pulled_again(
 
 
 def test_base_image_that_is_denied_to_an_old_role_fails(
-    build: Machine, local: Machine, monkeypatch: pytest.MonkeyPatch
+    build: FakeHost, local: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept = denied_base_image(local, monkeypatch, REQUESTED_AT + timeouts.PROPAGATION)
     assert slept == []
     assert [CACHE_FROM in words for words in builds(local)] == [True, False]
 
 
-def test_base_image_that_another_registry_denies_is_not_waited_for(
-    build: Machine, local: Machine, monkeypatch: pytest.MonkeyPatch
+def test_base_image_that_another_registry_denies_is_not_retried(
+    build: FakeHost, local: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert denied_base_image(local, monkeypatch, REQUESTED_AT + 1, "docker.io/library/base") == []
 
 
 def denied_base_image(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, now: float, base: str = ECR_BASE
+    machine: FakeHost, monkeypatch: pytest.MonkeyPatch, now: float, base: str = ECR_BASE
 ) -> list[float]:
-    """Build with a base image that is denied once, and return how long the build slept."""
+    """Build with a base image that is denied once, and return how long the build has slept."""
     said = f"ERROR: {base}:1: unexpected status: 403 Forbidden"
     machine.rules |= {"'docker buildx build '*": first_time(f"echo '{said}' >&2; exit 1")}
     machine.install()

@@ -8,7 +8,7 @@ import pytest
 from image_builder.build_program import process
 from image_builder.build_program.process import CommandError
 
-from test.image_builder.build_program.recorder import HOSTILE
+from test.image_builder.build_program.fake_host import HOSTILE
 
 
 def test_output_appears_while_the_command_runs(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_commands_run_in_the_given_directory(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().out == f"{tmp_path.resolve()}\n"
 
 
-def test_commands_have_nothing_to_read() -> None:
+def test_commands_get_no_standard_input() -> None:
     read, write = os.pipe()
     own = os.dup(0)
     os.dup2(read, 0)
@@ -93,7 +93,7 @@ def test_time_out_ends_the_programs_that_the_command_started(tmp_path: Path) -> 
     assert not (tmp_path / "survived").exists()
 
 
-def test_time_out_of_a_short_command_is_a_sentence() -> None:
+def test_time_out_of_a_short_command_has_a_clear_error() -> None:
     with pytest.raises(CommandError, match=r"^sleep 60 did not end within 0 s$"):
         process.output(["sleep", "60"], timeout=0.1)
 
@@ -106,7 +106,7 @@ def test_standard_input_is_passed_as_it_is() -> None:
     ("script", "said"),
     [("echo out; echo err >&2; exit 1", "err"), ("echo out; exit 1", "out"), ("exit 1", "")],
 )
-def test_failure_says_what_the_command_said(script: str, said: str) -> None:
+def test_failure_repeats_the_output_of_the_command(script: str, said: str) -> None:
     with pytest.raises(CommandError) as caught:
         process.output(["sh", "-c", script])
     assert str(caught.value).endswith(f"failed: {said}")
@@ -115,20 +115,20 @@ def test_failure_says_what_the_command_said(script: str, said: str) -> None:
 
 @pytest.mark.parametrize("run", [process.stream, process.output])
 @pytest.mark.parametrize(
-    ("argv", "sentence"),
+    ("argv", "message"),
     [
         (["no-such-program", "x"], "no-such-program x could not be started: .*No such file or directory"),
         (["echo", "--x=" + "y" * 200_000], "echo could not be started: .*Argument list too long"),
     ],
 )
-def test_command_that_cannot_be_started_is_a_sentence(run: object, argv: list[str], sentence: str) -> None:
+def test_command_that_cannot_be_started_has_a_clear_error(run: object, argv: list[str], message: str) -> None:
     assert callable(run)
-    with pytest.raises(CommandError, match=sentence) as caught:
+    with pytest.raises(CommandError, match=message) as caught:
         run(argv)
     assert len(str(caught.value)) < 200
 
 
-def test_success_is_told_from_failure() -> None:
+def test_distinguishes_success_from_failure() -> None:
     assert process.succeeds(["true"])
     assert not process.succeeds(["false"])
     assert not process.succeeds(["no-such-program"])

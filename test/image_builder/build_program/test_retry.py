@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
 
 
 @pytest.mark.parametrize("said", DENIED)
-def test_denied_access_is_tried_again(said: str, clock: FakeTime) -> None:
+def test_denied_access_is_retried(said: str, clock: FakeTime) -> None:
     failures = [CommandError("x", said), CommandError("x", said)]
 
     def operation() -> str:
@@ -48,7 +48,7 @@ def test_denied_access_is_tried_again(said: str, clock: FakeTime) -> None:
 
 
 @pytest.mark.parametrize("said", OTHER)
-def test_other_failures_are_not_tried_again(said: str, clock: FakeTime) -> None:
+def test_other_failures_are_not_retried(said: str, clock: FakeTime) -> None:
     def operation() -> None:
         raise CommandError("x", said)
 
@@ -75,7 +75,7 @@ def test_denied_access_fails_at_once_when_the_permissions_are_old(clock: FakeTim
     assert clock.slept == []
 
 
-def test_caller_may_say_what_is_worth_another_attempt(clock: FakeTime) -> None:
+def test_caller_decides_what_is_retried(clock: FakeTime) -> None:
     answers = [CommandError("x", "new"), CommandError("x", DENIED[0])]
 
     def operation() -> None:

@@ -1,4 +1,4 @@
-"""The environment of a build is read, or refused with a sentence."""
+"""The environment of a build is read, or rejected with a clear error."""
 
 import contextlib
 from dataclasses import fields
@@ -10,7 +10,7 @@ from image_builder.build_program import settings
 from image_builder.build_program.process import BuildError
 from image_builder.build_program.settings import Registry
 
-from test.image_builder.build_program.recorder import HOST, IMAGE, REPOSITORY, REQUESTED_AT, TAG, Machine
+from test.image_builder.build_program.fake_host import HOST, IMAGE, REPOSITORY, REQUESTED_AT, TAG, FakeHost
 
 NUMBERS = st.from_regex(r"\d{1,3}", fullmatch=True)
 REGISTRY_NAMES = st.builds(
@@ -18,7 +18,7 @@ REGISTRY_NAMES = st.builds(
 )
 
 
-def test_reads_what_the_deployment_passes(machine: Machine) -> None:
+def test_reads_the_variables_of_the_deployment(machine: FakeHost) -> None:
     machine.variables = {
         "LAYER_CACHE": "false",
         "PREVIOUS_IMAGE_TAG": "old",
@@ -50,7 +50,7 @@ def test_reads_what_the_deployment_passes(machine: Machine) -> None:
     assert (wanted.image_uri, wanted.registry_host) == (IMAGE, HOST)
 
 
-def test_reads_the_registries_in_the_order_of_their_numbers(machine: Machine) -> None:
+def test_reads_the_registries_in_the_order_of_their_numbers(machine: FakeHost) -> None:
     machine.variables = {f"REGISTRY_{number}_SERVER": f"registry{number}" for number in (10, 9, 0, 2)}
     servers = [registry.server for registry in settings.read(machine.environment).registries]
     assert servers == ["registry0", "registry2", "registry9", "registry10"]
@@ -59,17 +59,17 @@ def test_reads_the_registries_in_the_order_of_their_numbers(machine: Machine) ->
 @pytest.mark.parametrize(
     ("partition", "expected"), [("aws", True), ("aws-cn", False), ("aws-us-gov", False), ("aws-new", False)]
 )
-def test_only_the_partition_aws_has_ecr_public(partition: str, expected: bool, machine: Machine) -> None:
+def test_only_the_partition_aws_has_ecr_public(partition: str, expected: bool, machine: FakeHost) -> None:
     machine.variables = {"CODEBUILD_BUILD_ARN": f"arn:{partition}:codebuild:r:123456789012:build/x:y"}
     assert settings.read(machine.environment).has_ecr_public is expected
 
 
-def test_first_image_has_no_previous_tag(machine: Machine) -> None:
+def test_first_image_has_no_previous_tag(machine: FakeHost) -> None:
     assert settings.read(machine.environment).previous_image_tag is None
 
 
 @pytest.mark.parametrize("name", ["IMAGE_TAG", "SOURCE", "PARAMETERS", "REQUESTED_AT"])
-def test_rejects_a_build_that_someone_started_by_hand(name: str, machine: Machine) -> None:
+def test_rejects_a_build_started_by_hand(name: str, machine: FakeHost) -> None:
     machine.variables = {name: None}
     with pytest.raises(BuildError, match="deploy the stack"):
         settings.read(machine.environment)
@@ -83,10 +83,10 @@ def test_rejects_a_build_that_someone_started_by_hand(name: str, machine: Machin
         st.sampled_from(["REQUESTED_AT", "LAYER_CACHE", "CODEBUILD_BUILD_ARN"]) | REGISTRY_NAMES, st.text()
     ),
 )
-def test_any_environment_is_read_or_refused_with_a_sentence(
+def test_any_environment_is_read_or_rejected_with_a_clear_error(
     removed: set[str], changes: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    environment = Machine(tmp_path_factory.getbasetemp()).environment | changes
+    environment = FakeHost(tmp_path_factory.getbasetemp()).environment | changes
     for name in removed:
         environment.pop(name, None)
     with contextlib.suppress(BuildError):

@@ -1,4 +1,4 @@
-"""The build context is laid out as the directory was, and nothing is written outside of it."""
+"""The build context is restored as the directory was, and nothing is written outside of it."""
 
 import json
 import stat
@@ -14,7 +14,7 @@ from image_builder.build_program.retry import PAUSE
 from image_builder.validation import InvalidValueError
 
 from test.image_builder.build_program.conftest import FakeTime
-from test.image_builder.build_program.recorder import HOSTILE, REQUESTED_AT, Machine, first_time
+from test.image_builder.build_program.fake_host import HOSTILE, REQUESTED_AT, FakeHost, first_time
 
 FORBIDDEN = "echo 'fatal error: An error occurred (403) when calling the HeadObject operation: Forbidden' >&2"
 
@@ -46,7 +46,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     return made
 
 
-def test_fetches_and_lays_out_the_context(local: Machine) -> None:
+def test_fetches_and_restores_the_context(local: FakeHost) -> None:
     local.upload({"agent/server.py": "print()"}, symbolicLinks={"link": "agent"}, emptyDirectories=["tmp"])
     wanted = source.prepare(local.settings)
     assert wanted == Parameters(symbolic_links={"link": "agent"}, empty_directories=("tmp",))
@@ -61,7 +61,7 @@ def test_fetches_and_lays_out_the_context(local: Machine) -> None:
     assert source.read_parameters(local.settings) == wanted
 
 
-def test_fetches_from_the_locations_it_was_given(local: Machine) -> None:
+def test_fetches_from_the_given_locations(local: FakeHost) -> None:
     local.upload()
     source.prepare(local.settings)
     assert [(words[2], words[4]) for words in local.aws("s3", "cp")] == [
@@ -70,7 +70,7 @@ def test_fetches_from_the_locations_it_was_given(local: Machine) -> None:
     ]
 
 
-def test_context_holds_nothing_of_an_earlier_build(local: Machine) -> None:
+def test_context_contains_nothing_of_an_earlier_build(local: FakeHost) -> None:
     local.upload({"old": ""}, emptyDirectories=["empty"])
     source.prepare(local.settings)
     local.upload({"new": ""})
@@ -78,13 +78,13 @@ def test_context_holds_nothing_of_an_earlier_build(local: Machine) -> None:
     assert sorted(path.name for path in local.context.iterdir()) == ["Dockerfile", "new"]
 
 
-def test_archive_is_not_kept(local: Machine) -> None:
+def test_archive_is_not_kept(local: FakeHost) -> None:
     local.upload()
     source.prepare(local.settings)
     assert sorted(path.name for path in local.settings.folder.iterdir()) == ["context", "parameters.json"]
 
 
-def test_denied_download_is_tried_again(local: Machine, clock: FakeTime) -> None:
+def test_denied_download_is_retried(local: FakeHost, clock: FakeTime) -> None:
     local.rules = {"'aws s3 cp '*": first_time(f"{FORBIDDEN}; exit 1", 'cp "$BUCKETS/${3#s3://}" "$4"')}
     local.install()
     local.upload()
@@ -93,7 +93,7 @@ def test_denied_download_is_tried_again(local: Machine, clock: FakeTime) -> None
     assert len(local.aws("s3", "cp")) == 3
 
 
-def test_other_failure_of_the_download_is_not_tried_again(local: Machine, clock: FakeTime) -> None:
+def test_other_failure_of_the_download_is_not_retried(local: FakeHost, clock: FakeTime) -> None:
     local.rules = {"'aws s3 cp '*": "echo 'fatal error: (404) Key does not exist' >&2; exit 1"}
     local.install()
     with pytest.raises(CommandError, match=r"^aws s3 cp failed: fatal error: \(404\) Key does not exist"):
@@ -102,7 +102,7 @@ def test_other_failure_of_the_download_is_not_tried_again(local: Machine, clock:
     assert len(local.aws("s3", "cp")) == 1
 
 
-def test_rejects_parameters_that_are_malformed(local: Machine) -> None:
+def test_rejects_parameters_that_are_malformed(local: FakeHost) -> None:
     local.upload(target=1)
     with pytest.raises(InvalidValueError, match="'target' must be a string, got 1"):
         source.prepare(local.settings)
@@ -149,7 +149,7 @@ def test_rejects_a_path_outside_of_the_directory(name: str, tmp_path: Path, targ
 
 
 @pytest.mark.parametrize("name", [v for k, v in HOSTILE.items() if v and "/" not in v], ids=ascii)
-def test_file_names_of_any_kind_are_kept(name: str, local: Machine) -> None:
+def test_file_names_of_any_kind_are_kept(name: str, local: FakeHost) -> None:
     local.upload({f"folder/{name}": "x"})
     source.prepare(local.settings)
     assert [path.name for path in (local.context / "folder").iterdir()] == [name]
@@ -163,7 +163,7 @@ def test_empty_directories_are_made(target: Path) -> None:
     assert all((target / name).is_dir() for name in names)
 
 
-def test_links_replace_what_the_archive_holds_in_their_place(target: Path) -> None:
+def test_links_replace_what_the_archive_contains_in_their_place(target: Path) -> None:
     linked = target / "node_modules/lib"
     linked.mkdir(parents=True)
     (linked / "copied").touch()
@@ -187,7 +187,7 @@ def test_linked_directory_keeps_its_content(target: Path) -> None:
     assert (target / "lib/file").exists()
 
 
-def test_thousands_of_links_are_restored(local: Machine) -> None:
+def test_thousands_of_links_are_restored(local: FakeHost) -> None:
     links = {f"node_modules/.bin/tool-{number}": f"../tool/{number}" for number in range(5000)}
     local.upload(symbolicLinks=links)
     source.prepare(local.settings)
@@ -195,7 +195,7 @@ def test_thousands_of_links_are_restored(local: Machine) -> None:
     assert found == {Path(path).name: destination for path, destination in links.items()}
 
 
-def test_parameters_are_read_as_utf_8(local: Machine) -> None:
+def test_parameters_are_read_as_utf_8(local: FakeHost) -> None:
     local.upload()
     document = json.dumps({"file": "Dockerfile é"}, ensure_ascii=False)
     (local.root / "buckets/assets/parameters.json").write_text(document, encoding="utf-8")

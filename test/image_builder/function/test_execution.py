@@ -1,4 +1,4 @@
-"""What one step of an execution does, and when the next one follows."""
+"""One step of an execution, and the wait until the next one."""
 
 import re
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ def answers(stubs: Stubs, clock: FakeClock, cloudformation: CloudFormation) -> A
 
 
 def waits(answers: Answers, event: dict[str, Any]) -> Progress:
-    """The progress after a step that has answered nothing."""
+    """The progress after a step that sends no response."""
     stubs, clock, cloudformation = answers
     progress = Progress(**execution.step(event, stubs.aws, clock))
     assert cloudformation.responses == []
@@ -53,8 +53,8 @@ def waits(answers: Answers, event: dict[str, Any]) -> Progress:
     return progress
 
 
-def refuses(answers: Answers, event: dict[str, Any], pattern: str, stops: Sequence[str] = ()) -> str:
-    """The reason that a step has answered with, which has the pattern, after asking to stop these builds."""
+def rejects(answers: Answers, event: dict[str, Any], pattern: str, stops: Sequence[str] = ()) -> str:
+    """The reason of a failed step, which matches the pattern, after it has tried to stop these builds."""
     stubs, clock, cloudformation = answers
     with stop_requests(stubs.aws.codebuild) as stopped:
         assert execution.step(event, stubs.aws, clock)["answered"] is True
@@ -71,27 +71,27 @@ def fails(
     builds: Sequence[dict[str, Any]] = (),
     stops: Sequence[str] = (),
 ) -> str:
-    """The reason that a step has answered with, after it listed the project's builds and stopped some."""
+    """The reason of a failed step, after it has listed the project's builds and stopped some."""
     stubs = answers[0]
     stubs.builds(*builds)
     for build_id in stops:
         stubs.stopped(build_id)
-    return refuses(answers, event, pattern, stops)
+    return rejects(answers, event, pattern, stops)
 
 
 def fails_and_stops(answers: Answers, event: dict[str, Any], pattern: str) -> str:
-    """The reason that a step has answered with, after stopping the running build of its request."""
+    """The reason of a failed step, after it has stopped the running build of its request."""
     return fails(answers, event, pattern, [started_build(CREATE_REQUEST)], [BUILD_ID])
 
 
 def succeeds(answers: Answers, event: dict[str, Any]) -> dict[str, Any]:
-    """The attributes that a step has answered with."""
+    """The attributes in the response of a step."""
     stubs, clock, cloudformation = answers
     assert execution.step(event, stubs.aws, clock)["answered"] is True
     return cloudformation.data
 
 
-def test_starts_one_build_that_names_the_image_the_request_and_where_source_and_parameters_lie(
+def test_starts_one_build_with_the_image_the_request_and_the_locations_of_its_input(
     answers: Answers,
 ) -> None:
     stubs = answers[0]
@@ -111,7 +111,7 @@ def test_starts_one_build_that_names_the_image_the_request_and_where_source_and_
     assert asked == {"projectName": PROJECT, "idempotencyToken": CREATE_REQUEST}
 
 
-def test_the_build_of_an_update_may_read_the_layer_cache_of_the_image_before(answers: Answers) -> None:
+def test_the_build_of_an_update_may_read_the_layer_cache_of_the_previous_image(answers: Answers) -> None:
     stubs = answers[0]
     stubs.no_image()
     stubs.builds()
@@ -133,13 +133,13 @@ def test_the_response_url_reaches_neither_the_build_nor_the_log(
         assert "Signature" not in text
 
 
-def test_an_image_that_is_there_needs_no_build(answers: Answers, registry: Registry) -> None:
+def test_an_existing_image_needs_no_build(answers: Answers, registry: Registry) -> None:
     digest = answers[0].good_image(registry)
     assert succeeds(answers, step_input("create"))["ImageDigest"] == digest
 
 
 @pytest.mark.parametrize("status", ["IN_PROGRESS", "SUCCEEDED", *ENDED])
-def test_a_repeated_step_finds_its_build_again_whatever_became_of_it(status: str, answers: Answers) -> None:
+def test_a_repeated_step_finds_its_build_again_whatever_its_status(status: str, answers: Answers) -> None:
     stubs = answers[0]
     stubs.no_image()
     other = started_build("another", tag=OLD_TAG, status="SUCCEEDED") | {"id": f"{PROJECT}:other"}
@@ -163,7 +163,7 @@ def test_adopts_no_other_build(tag: str, status: str, answers: Answers) -> None:
     assert waits(answers, step_input("create")).build_id == BUILD_ID
 
 
-def test_looks_at_no_more_than_a_hundred_builds(answers: Answers) -> None:
+def test_reads_at_most_a_hundred_builds(answers: Answers) -> None:
     stubs = answers[0]
     stubs.no_image()
     ids = [f"{PROJECT}:{n}" for n in range(150)]
@@ -173,7 +173,7 @@ def test_looks_at_no_more_than_a_hundred_builds(answers: Answers) -> None:
     waits(answers, step_input("create"))
 
 
-def test_a_start_whose_answer_never_came_starts_no_second_build(
+def test_a_start_without_a_response_starts_no_second_build(
     answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stubs = answers[0]
@@ -209,7 +209,7 @@ def test_starts_no_build_that_could_not_finish(answers: Answers) -> None:
     fails(answers, event, "could start within 49 minutes, because other builds.*fewer images.*Service Quotas")
 
 
-def test_fails_at_once_in_an_account_that_may_run_no_build(answers: Answers) -> None:
+def test_fails_at_once_in_an_account_that_allows_no_builds(answers: Answers) -> None:
     stubs = answers[0]
     stubs.no_image()
     stubs.builds()
@@ -249,7 +249,7 @@ def test_polls_the_image_often_and_the_build_rarely_while_it_runs(phase: str, an
         assert (progress.wait_seconds, progress.build_poll_in) == (3, left)
 
 
-def test_a_build_that_codebuild_does_not_show_yet_is_waited_for(answers: Answers) -> None:
+def test_waits_for_a_build_that_codebuild_does_not_list_yet(answers: Answers) -> None:
     stubs = answers[0]
     stubs.no_image()
     stubs.build()
@@ -266,7 +266,7 @@ def test_fails_when_the_build_no_longer_exists(answers: Answers) -> None:
 
 
 @pytest.mark.parametrize("name", ["create", "update"])
-def test_answers_with_the_verified_image(
+def test_responds_with_the_verified_image(
     name: str, answers: Answers, registry: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     digest = answers[0].good_image(registry)
@@ -278,7 +278,7 @@ def test_answers_with_the_verified_image(
     assert f"{URI}:{TAG} is verified: {digest}" in capsys.readouterr().out
 
 
-def test_is_done_at_the_push_while_the_build_still_exports_its_cache(
+def test_responds_after_the_push_while_the_build_still_exports_its_cache(
     answers: Answers, registry: Registry
 ) -> None:
     answers[0].good_image(registry)
@@ -287,7 +287,7 @@ def test_is_done_at_the_push_while_the_build_still_exports_its_cache(
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", *ENDED])
-def test_an_image_counts_whatever_became_of_its_build(
+def test_accepts_an_image_whatever_the_status_of_its_build(
     status: str, answers: Answers, registry: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stubs = answers[0]
@@ -298,7 +298,7 @@ def test_an_image_counts_whatever_became_of_its_build(
     assert f"ended as {status} after it had pushed its image" in capsys.readouterr().out
 
 
-def test_an_image_that_is_there_after_the_deadline_counts(answers: Answers, registry: Registry) -> None:
+def test_accepts_an_image_that_exists_after_the_deadline(answers: Answers, registry: Registry) -> None:
     digest = answers[0].good_image(registry)
     event = step_input("create", age=timeouts.DEADLINE + 10, build_id=BUILD_ID)
     assert succeeds(answers, event)["ImageDigest"] == digest
@@ -358,7 +358,7 @@ def test_fails_when_a_build_waited_too_long_in_the_queue(answers: Answers) -> No
 
 
 @pytest.mark.parametrize("phase", ["SUBMITTED", "QUEUED", "PROVISIONING"])
-def test_a_build_that_got_no_machine_in_time_is_stopped_and_explained(phase: str, answers: Answers) -> None:
+def test_stops_and_explains_a_build_that_got_no_machine_in_time(phase: str, answers: Answers) -> None:
     stubs = answers[0]
     stubs.no_image()
     stubs.build(build(currentPhase=phase, logs={}))
@@ -368,7 +368,7 @@ def test_a_build_that_got_no_machine_in_time_is_stopped_and_explained(phase: str
     )
 
 
-def test_a_build_with_a_machine_runs_on_until_the_deadline(answers: Answers) -> None:
+def test_a_build_with_a_machine_runs_until_the_deadline(answers: Answers) -> None:
     stubs = answers[0]
     stubs.no_image()
     stubs.build(build(currentPhase="BUILD"))
@@ -391,7 +391,7 @@ def test_stops_the_build_at_the_deadline(build_poll_in: int, answers: Answers) -
     assert "raise 'timeout'" not in reason
 
 
-def test_answers_at_the_deadline_even_if_the_build_cannot_be_stopped(answers: Answers) -> None:
+def test_responds_at_the_deadline_even_if_the_build_cannot_be_stopped(answers: Answers) -> None:
     stubs = answers[0]
     stubs.no_image()
     stubs.build(build(currentPhase="BUILD"))
@@ -399,11 +399,11 @@ def test_answers_at_the_deadline_even_if_the_build_cannot_be_stopped(answers: An
     stubs.builds(started_build(CREATE_REQUEST))
     stubs.codebuild.add_client_error("stop_build", "AccessDeniedException", "no")
     event = step_input("create", age=timeouts.DEADLINE, build_id=BUILD_ID)
-    refuses(answers, event, "did not finish in time", [BUILD_ID])
+    rejects(answers, event, "did not finish in time", [BUILD_ID])
 
 
 @pytest.mark.parametrize("operation", ["list_builds_for_project", "batch_get_builds"])
-def test_answers_at_the_deadline_even_if_no_build_is_listed(
+def test_responds_at_the_deadline_even_if_no_build_is_listed(
     operation: str, answers: Answers, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stubs = answers[0]
@@ -414,7 +414,7 @@ def test_answers_at_the_deadline_even_if_no_build_is_listed(
         stubs.codebuild.add_response("list_builds_for_project", {"ids": [BUILD_ID]})
     stubs.codebuild.add_client_error(operation, "ThrottlingException", "Rate exceeded")
     event = step_input("create", age=timeouts.DEADLINE, build_id=BUILD_ID)
-    refuses(answers, event, "did not finish in time")
+    rejects(answers, event, "did not finish in time")
     assert "could not list the builds to stop: " in capsys.readouterr().out
 
 
@@ -445,24 +445,22 @@ def test_a_failure_stops_every_running_build_of_its_request_and_no_other(answers
     fails(answers, event, "does not exist", [*builds, unknown, *ended], stops)
 
 
-def test_an_error_with_one_build_spares_no_other(answers: Answers) -> None:
+def test_an_error_with_one_build_does_not_keep_others_running(answers: Answers) -> None:
     stubs, second = answers[0], f"{PROJECT}:second"
     stubs.ecr.add_client_error("batch_get_image", "RepositoryNotFoundException", "no such repository")
     stubs.builds(started_build(f"{CREATE_REQUEST}-2") | {"id": second}, started_build(CREATE_REQUEST))
     stubs.codebuild.add_client_error("stop_build", "ThrottlingException", "Rate exceeded")
     stubs.stopped()
-    refuses(answers, step_input("create", build_id=BUILD_ID), "does not exist", [second, BUILD_ID])
+    rejects(answers, step_input("create", build_id=BUILD_ID), "does not exist", [second, BUILD_ID])
 
 
 @pytest.mark.parametrize("more", [{"Error": {"Error": "Lambda.Unknown"}}, {"Started": "yesterday"}])
-def test_a_build_whose_start_was_not_answered_is_stopped_on_failure(
-    more: dict[str, Any], answers: Answers
-) -> None:
+def test_a_failure_stops_a_build_whose_start_got_no_response(more: dict[str, Any], answers: Answers) -> None:
     reason = fails_and_stops(answers, step_input("create") | more, "deploy again")
     assert BUILD_ID not in reason
 
 
-def test_a_build_that_lacked_a_permission_before_its_first_command_is_started_once_more(
+def test_a_build_that_lacked_a_permission_before_its_first_command_is_repeated_once(
     answers: Answers, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stubs = answers[0]
@@ -493,7 +491,7 @@ def test_a_build_that_lacked_a_permission_before_its_first_command_is_started_on
         ("BUILD", "403 Forbidden", 30, 1),
     ],
 )
-def test_no_other_build_is_started_once_more(
+def test_no_other_build_is_repeated(
     phase: str, said: str, age: float, attempt: int, answers: Answers
 ) -> None:
     stubs = answers[0]
@@ -518,7 +516,7 @@ def test_a_rejected_image_is_deleted_from_the_repository_of_the_construct(
     assert reason.endswith("; the image is being deleted")
 
 
-def test_a_deletion_that_is_refused_changes_no_answer(
+def test_a_denied_deletion_does_not_change_the_response(
     answers: Answers, registry: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stubs = answers[0]
@@ -537,7 +535,7 @@ def test_a_deletion_that_is_refused_changes_no_answer(
     [("false", BUILD_ID), ("true", None)],
     ids=["the repository of the app", "not of this request"],
 )
-def test_a_rejected_image_that_is_not_deleted_comes_with_the_command_that_deletes_it(
+def test_the_error_for_a_rejected_image_that_stays_contains_the_command_that_deletes_it(
     owns_repository: str, build_id: str | None, answers: Answers, registry: Registry
 ) -> None:
     stubs = answers[0]
@@ -565,7 +563,7 @@ def test_a_rejected_image_that_is_not_deleted_comes_with_the_command_that_delete
         "batch_get_builds",
     ],
 )
-def test_a_busy_service_is_asked_again(
+def test_a_call_to_a_busy_service_is_retried(
     operation: str, code: str, status: int, answers: Answers, registry: Registry
 ) -> None:
     expect_error(answers[0], registry, operation, code, "Rate exceeded", status)
@@ -585,7 +583,9 @@ def test_a_busy_service_is_asked_again(
         "batch_get_builds",
     ],
 )
-def test_waits_until_iam_knows_new_permissions(operation: str, answers: Answers, registry: Registry) -> None:
+def test_waits_until_iam_has_propagated_new_permissions(
+    operation: str, answers: Answers, registry: Registry
+) -> None:
     expect_error(answers[0], registry, operation, "AccessDeniedException", f"not authorized: {operation}")
     event = step_input("create", age=timeouts.PROPAGATION - 1, **progress_before(operation))
     assert waits(answers, event).wait_seconds == 10
@@ -601,7 +601,7 @@ def test_waits_until_codebuild_can_assume_a_new_role(answers: Answers) -> None:
 
 
 @pytest.mark.parametrize("operation", ["batch_get_image", "start_build"])
-def test_fails_with_the_refused_action_when_access_stays_denied(
+def test_names_the_denied_action_when_access_stays_denied(
     operation: str, answers: Answers, registry: Registry
 ) -> None:
     expect_error(answers[0], registry, operation, "AccessDeniedException", "not authorized to perform: it")
@@ -617,7 +617,7 @@ def test_a_service_that_stays_busy_fails_at_the_deadline_and_the_build_is_stoppe
 
 
 @pytest.mark.parametrize(
-    ("operation", "code", "message", "sentence"),
+    ("operation", "code", "message", "reason"),
     [
         (
             "batch_get_image",
@@ -646,10 +646,10 @@ def test_a_service_that_stays_busy_fails_at_the_deadline_and_the_build_is_stoppe
     ],
 )
 def test_fails_at_once_when_waiting_cannot_help(
-    operation: str, code: str, message: str, sentence: str, answers: Answers, registry: Registry
+    operation: str, code: str, message: str, reason: str, answers: Answers, registry: Registry
 ) -> None:
     expect_error(answers[0], registry, operation, code, message)
-    fails(answers, step_input("create", age=1), sentence)
+    fails(answers, step_input("create", age=1), reason)
 
 
 def test_a_repository_that_vanished_stops_the_build(answers: Answers) -> None:
@@ -668,7 +668,7 @@ def test_an_image_that_ecr_does_not_return_stops_the_build(answers: Answers) -> 
 
 
 @pytest.mark.parametrize("damage", ["incomplete", "unreachable", "gone"])
-def test_a_download_that_breaks_is_tried_again(
+def test_an_interrupted_download_is_retried(
     damage: str, answers: Answers, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stubs = answers[0]
@@ -688,7 +688,7 @@ def test_a_download_that_breaks_is_tried_again(
     assert waits(answers, event).wait_seconds == 10
 
 
-def test_a_failed_build_is_looked_at_again_while_ecr_is_busy(answers: Answers) -> None:
+def test_a_failed_build_is_polled_again_while_ecr_is_busy(answers: Answers) -> None:
     stubs = answers[0]
     stubs.no_image()
     stubs.build(build("TIMED_OUT"))
@@ -696,7 +696,7 @@ def test_a_failed_build_is_looked_at_again_while_ecr_is_busy(answers: Answers) -
     assert waits(answers, step_input("create", build_id=BUILD_ID)).build_id == BUILD_ID
 
 
-def test_answers_when_the_function_has_failed_more_often_than_step_functions_retries(
+def test_responds_when_the_function_has_failed_more_often_than_step_functions_retries(
     answers: Answers,
 ) -> None:
     event = step_input("create", build_id=BUILD_ID) | {
@@ -710,11 +710,11 @@ def test_answers_when_the_function_has_failed_more_often_than_step_functions_ret
 
 
 @pytest.mark.parametrize("error", ["text", None, {}, {"Error": "x" * 300_000, "Cause": "\x1b[31m" * 9}])
-def test_answers_whatever_step_functions_says_of_the_failure(error: object, answers: Answers) -> None:
+def test_responds_whatever_step_functions_says_about_the_failure(error: object, answers: Answers) -> None:
     fails(answers, step_input("create") | {"Error": error}, "the function that waits for the build failed")
 
 
-def test_goes_on_with_the_progress_of_another_version_of_the_code(answers: Answers) -> None:
+def test_continues_with_the_progress_of_another_version_of_the_code(answers: Answers) -> None:
     stubs = answers[0]
     stubs.no_image()
     stubs.build(build(currentPhase="BUILD"))
@@ -723,17 +723,17 @@ def test_goes_on_with_the_progress_of_another_version_of_the_code(answers: Answe
 
 
 @pytest.mark.parametrize("progress", [[], None, "text", 7])
-def test_answers_a_progress_that_it_cannot_read(progress: object, answers: Answers) -> None:
-    refuses(answers, step_input("create") | {"Progress": progress}, "^unexpected AttributeError")
+def test_responds_to_an_unreadable_progress(progress: object, answers: Answers) -> None:
+    rejects(answers, step_input("create") | {"Progress": progress}, "^unexpected AttributeError")
 
 
-def test_answers_a_progress_of_other_types(answers: Answers) -> None:
+def test_responds_to_a_progress_of_other_types(answers: Answers) -> None:
     answers[0].no_image()
     fails(answers, step_input("create", build_id=BUILD_ID, build_poll_in="soon"), "^unexpected TypeError")
 
 
 @pytest.mark.parametrize("started", ["yesterday", ""])
-def test_answers_a_start_time_that_it_cannot_read(started: str, answers: Answers) -> None:
+def test_responds_to_an_unreadable_start_time(started: str, answers: Answers) -> None:
     fails(answers, step_input("create") | {"Started": started}, "^unexpected ValueError")
 
 
@@ -752,10 +752,10 @@ def test_reads_the_start_time_that_step_functions_gives(started: str, answers: A
 
 def test_rejects_malformed_properties(answers: Answers) -> None:
     event = step_input("create", properties={"RegistryId": "me"})
-    refuses(answers, event, "^'RegistryId' must be an account id of 12 digits, got 'me'$")
+    rejects(answers, event, "^'RegistryId' must be an account id of 12 digits, got 'me'$")
 
 
-def test_a_defect_is_answered_with_the_log_group_of_its_traceback(
+def test_the_response_to_a_defect_names_the_log_group_of_its_traceback(
     answers: Answers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*_: object) -> None:
@@ -768,12 +768,12 @@ def test_a_defect_is_answered_with_the_log_group_of_its_traceback(
 
 
 @pytest.mark.parametrize("name", ["create", "update"])
-def test_an_answer_that_is_not_delivered_fails_the_step_so_that_it_is_repeated(
+def test_an_undelivered_response_fails_the_step_so_that_it_is_retried(
     name: str, answers: Answers, registry: Registry
 ) -> None:
     stubs, clock, cloudformation = answers
     stubs.good_image(registry)
-    cloudformation.refusals = [TimeoutError() for _ in range(5)]
+    cloudformation.failures = [TimeoutError() for _ in range(5)]
     with pytest.raises(TimeoutError):
         execution.step(step_input(name), stubs.aws, clock)
 

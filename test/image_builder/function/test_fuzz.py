@@ -1,4 +1,4 @@
-"""Data of any shape from outside: accepted, or refused with a sentence, and always answered."""
+"""Data of any shape is accepted or rejected with a clear error, and always gets a response."""
 
 import json
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ def receiving() -> Iterator[tuple[Account, CloudFormation]]:
 
 
 @given(manifest=MANIFESTS, config=MANIFESTS | PLATFORMS)
-def test_any_manifest_is_verified_or_refused_with_a_sentence(manifest: Any, config: Any) -> None:
+def test_any_manifest_is_verified_or_rejected_with_a_clear_error(manifest: Any, config: Any) -> None:
     with receiving() as (account, _):
         digest = account.ecr.add(config)
         if isinstance(manifest, dict) and isinstance(manifest.get("config"), dict):
@@ -93,7 +93,7 @@ def test_any_manifest_is_verified_or_refused_with_a_sentence(manifest: Any, conf
 
 
 @given(PROPERTIES)
-def test_any_properties_are_accepted_or_refused_with_a_sentence(changes: dict[str, Any]) -> None:
+def test_any_properties_are_accepted_or_rejected_with_a_clear_error(changes: dict[str, Any]) -> None:
     raw = event("create")
     raw["ResourceProperties"].update(changes)
     try:
@@ -114,7 +114,7 @@ def test_delete_succeeds_whatever_the_properties_are(raw: Any) -> None:
     st.dictionaries(st.sampled_from(["RequestId", "StackId", "OldResourceProperties"]), JSON),
     PROPERTIES,
 )
-def test_any_request_is_answered_or_starts_an_execution(
+def test_any_request_gets_a_response_or_starts_an_execution(
     kind: Any, changes: dict[str, Any], properties: dict[str, Any]
 ) -> None:
     raw = event("update") | changes | ({"RequestType": kind} if kind else {})
@@ -141,7 +141,7 @@ def test_any_request_is_answered_or_starts_an_execution(
     | JSON,
     more=st.dictionaries(st.sampled_from(["Started", "Error"]), JSON),
 )
-def test_any_state_of_an_execution_is_answered_or_waits(progress: Any, more: dict[str, Any]) -> None:
+def test_any_state_of_an_execution_gets_a_response_or_waits(progress: Any, more: dict[str, Any]) -> None:
     with receiving() as (_, cloudformation):
         result = handler({**step_input("create"), "Progress": progress, **more}, None)
     assert result is not None

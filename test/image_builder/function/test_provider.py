@@ -1,4 +1,4 @@
-"""What the function does with a request of CloudFormation."""
+"""The function handles a request of CloudFormation."""
 
 import json
 import re
@@ -30,7 +30,7 @@ CREATE_REQUEST = "8f6b1c0e-5f0f-4d38-9f7a-2f4f0f6f9c11"
 
 
 @pytest.mark.parametrize("name", ["create", "update"])
-def test_starts_the_execution_that_will_answer(
+def test_starts_the_execution_that_will_respond(
     name: str, stubs: Stubs, clock: FakeClock, cloudformation: CloudFormation
 ) -> None:
     stubs.no_image()
@@ -77,7 +77,7 @@ def test_a_request_id_with_other_characters_becomes_a_valid_name(
 
 
 @pytest.mark.parametrize("name", ["create", "update", "update_same_content"])
-def test_an_image_that_is_there_is_the_answer(
+def test_responds_at_once_if_the_image_exists(
     name: str, stubs: Stubs, clock: FakeClock, registry: Registry, cloudformation: CloudFormation
 ) -> None:
     digest = stubs.good_image(registry)
@@ -86,7 +86,7 @@ def test_an_image_that_is_there_is_the_answer(
     assert cloudformation.urls == [event(name)["ResponseURL"]]
 
 
-def test_a_rollback_to_an_image_that_is_there_starts_nothing(
+def test_a_rollback_to_an_existing_image_starts_nothing(
     stubs: Stubs, clock: FakeClock, registry: Registry, cloudformation: CloudFormation
 ) -> None:
     digest = registry.image()
@@ -97,7 +97,7 @@ def test_a_rollback_to_an_image_that_is_there_starts_nothing(
 
 
 @pytest.mark.parametrize("owns_repository", ["true", "false"])
-def test_an_image_of_another_platform_that_is_there_is_rejected_and_left_alone(
+def test_rejects_an_existing_image_for_another_platform_and_keeps_it(
     owns_repository: str, stubs: Stubs, clock: FakeClock, registry: Registry, cloudformation: CloudFormation
 ) -> None:
     digest = registry.image("amd64")
@@ -121,7 +121,7 @@ def test_an_image_of_another_platform_that_is_there_is_rejected_and_left_alone(
         ("", 503),
     ],
 )
-def test_the_execution_decides_when_the_image_cannot_be_looked_up(
+def test_leaves_a_failed_lookup_of_the_image_to_the_execution(
     operation: str,
     code: str,
     status: int,
@@ -139,7 +139,7 @@ def test_the_execution_decides_when_the_image_cannot_be_looked_up(
     assert cloudformation.responses == []
 
 
-def test_the_execution_decides_when_the_configuration_arrives_incomplete(
+def test_leaves_an_incomplete_download_to_the_execution(
     stubs: Stubs, clock: FakeClock, registry: Registry, cloudformation: CloudFormation
 ) -> None:
     digest = stubs.good_image(registry)
@@ -183,7 +183,7 @@ def test_waits_until_the_execution_can_be_started(
     assert capsys.readouterr().out.count("waiting 5 s to start the execution") == 3
 
 
-def test_a_start_whose_answer_never_came_is_repeated_under_the_same_name(
+def test_a_start_without_a_response_is_repeated_under_the_same_name(
     stubs: Stubs, clock: FakeClock, cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stubs.no_image()
@@ -204,37 +204,37 @@ def test_a_start_whose_answer_never_came_is_repeated_under_the_same_name(
 
 
 @pytest.mark.parametrize(
-    ("code", "sentence"),
+    ("code", "message"),
     [
         ("AccessDeniedException", "access is still denied .*not authorized.*permissions boundary"),
         ("ThrottlingException", "AWS returned a transient error .*deploy again"),
     ],
 )
 def test_fails_when_the_execution_cannot_be_started_in_90_seconds(
-    code: str, sentence: str, stubs: Stubs, clock: FakeClock, cloudformation: CloudFormation
+    code: str, message: str, stubs: Stubs, clock: FakeClock, cloudformation: CloudFormation
 ) -> None:
     stubs.no_image()
     for _ in range(19):
         stubs.stepfunctions.add_client_error("start_execution", code, "not authorized")
     provider.handle(event("create"), stubs.aws, clock)
     assert clock.time - NOW == timeouts.START_EXECUTION == 90
-    assert re.search(sentence, cloudformation.reason)
+    assert re.search(message, cloudformation.reason)
 
 
 @pytest.mark.parametrize(
-    ("code", "sentence"),
+    ("code", "message"),
     [
         ("StateMachineDoesNotExist", "the state machine that waits for builds does not exist .*recreate it"),
         ("InvalidArn", "AWS rejected a request for the image"),
     ],
 )
 def test_fails_at_once_when_waiting_cannot_help(
-    code: str, sentence: str, stubs: Stubs, clock: FakeClock, cloudformation: CloudFormation
+    code: str, message: str, stubs: Stubs, clock: FakeClock, cloudformation: CloudFormation
 ) -> None:
     stubs.no_image()
     stubs.stepfunctions.add_client_error("start_execution", code, "no")
     provider.handle(event("create"), stubs.aws, clock)
-    assert re.search(sentence, cloudformation.reason)
+    assert re.search(message, cloudformation.reason)
     assert clock.slept == []
 
 
@@ -252,7 +252,7 @@ def test_rejects_malformed_properties(stubs: Stubs, clock: FakeClock, cloudforma
     assert cloudformation.response["PhysicalResourceId"] == "arm64-agent-image-Image"
 
 
-def test_a_defect_is_answered_with_the_log_group_of_its_traceback(
+def test_the_response_to_a_defect_names_the_log_group_of_its_traceback(
     stubs: Stubs,
     clock: FakeClock,
     cloudformation: CloudFormation,
@@ -282,14 +282,14 @@ def test_the_response_url_reaches_the_execution_and_not_the_log(
 
 
 @pytest.mark.parametrize("name", ["create", "delete"])
-def test_an_answer_that_is_not_delivered_fails_the_function_so_that_lambda_calls_it_again(
+def test_an_undelivered_response_fails_the_function_so_that_lambda_retries_it(
     name: str, stubs: Stubs, clock: FakeClock, registry: Registry, cloudformation: CloudFormation
 ) -> None:
     if name == "create":
         stubs.good_image(registry)
     else:
         stubs.builds()
-    cloudformation.refusals = [URLError("unreachable")] * 5
+    cloudformation.failures = [URLError("unreachable")] * 5
     with pytest.raises(URLError):
         provider.handle(event(name), stubs.aws, clock)
 
@@ -334,7 +334,7 @@ def test_delete_stops_the_builds_that_still_run(
 @pytest.mark.parametrize(
     ("code", "status"), [("AccessDeniedException", 400), ("ResourceNotFoundException", 400), ("", 500)]
 )
-def test_delete_succeeds_when_codebuild_does_not_answer(
+def test_delete_succeeds_when_codebuild_does_not_respond(
     operation: str, code: str, status: int, stubs: Stubs, clock: FakeClock, cloudformation: CloudFormation
 ) -> None:
     if operation == "batch_get_builds":
@@ -361,7 +361,7 @@ def test_delete_stops_the_other_builds_when_one_cannot_be_stopped(
     assert cloudformation.data == {}
 
 
-def test_delete_looks_at_no_more_than_a_hundred_builds(
+def test_delete_reads_at_most_a_hundred_builds(
     stubs: Stubs, clock: FakeClock, cloudformation: CloudFormation
 ) -> None:
     ids = [f"{PROJECT}:{n}" for n in range(150)]

@@ -1,4 +1,4 @@
-"""Whatever AWS does: one true answer to each request in time, one build, errors in sentences.
+"""Whatever AWS does, each request gets one true response in time, one build, and clear errors.
 
 Runs the function's code and the state machine of the synthesized template in a simulated account.
 """
@@ -191,7 +191,7 @@ def check_executions(account: Account) -> None:
 @example([Step(deliveries=(0, 0, 0), minutes=40)], [Plan(seconds=2399)], [Fault.ERROR_AFTER] * 3, False, 0)
 @example([Step(full_seconds=2900, minutes=40)], [Plan(seconds=2399)], [], False, 0)
 @example([Step(denied_to_builds_seconds=20)], [], [], False, 0)
-def test_every_request_gets_one_true_answer_in_time(
+def test_every_request_gets_one_true_response_in_time(
     template: DeployedTemplate,
     steps: list[Step],
     plans: list[Plan],
@@ -368,7 +368,7 @@ def test_delete_stops_the_other_builds_when_one_cannot_be_stopped(template: Depl
 
 @pytest.mark.parametrize("lost", [Fault.ERROR_AFTER, Fault.SILENCE_AFTER])
 @pytest.mark.parametrize("fates", [[killed(0)] * 4, [hanging(0)] * 4])
-def test_a_build_whose_start_was_not_answered_is_stopped_on_failure(
+def test_a_failure_stops_a_build_whose_start_got_no_response(
     template: DeployedTemplate, lost: Fault, fates: list[Fate]
 ) -> None:
     account = Account(template, plans=iter([Plan(seconds=1e9)]))

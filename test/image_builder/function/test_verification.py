@@ -1,4 +1,4 @@
-"""Which images pass: linux/arm64, in one piece, and not too large."""
+"""An image passes if it is for linux/arm64, complete, and not too large."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ ATTESTATION = {"vnd.docker.reference.type": "attestation-manifest"}
 
 
 def outcome(stubs: Stubs, registry: Registry, digest: str) -> str:
-    """The digest of an image that passes."""
+    """The digest of an accepted image."""
     image = Image(digest, registry.blobs[digest].decode("utf-8", "replace"))
     return verify(stubs.aws.ecr, WANTED, image)
 
@@ -81,7 +81,7 @@ def test_rejects_an_index_without_linux_arm64(
         outcome(stubs, registry, index)
 
 
-def test_rejects_an_index_whose_image_is_gone(stubs: Stubs, registry: Registry) -> None:
+def test_rejects_an_index_whose_image_was_deleted(stubs: Stubs, registry: Registry) -> None:
     index = registry.index(registry.entry(f"sha256:{'a' * 64}", "linux/arm64"))
     stubs.ecr.add_response("batch_get_image", {"images": [], "failures": [{"failureCode": "ImageNotFound"}]})
     with pytest.raises(
@@ -141,7 +141,7 @@ def test_rejects_layers_without_a_size(layers: Any, stubs: Stubs, registry: Regi
         outcome(stubs, registry, digest)
 
 
-def test_an_incomplete_configuration_is_an_error_of_the_download(stubs: Stubs, registry: Registry) -> None:
+def test_an_incomplete_configuration_is_a_download_error(stubs: Stubs, registry: Registry) -> None:
     digest = registry.image()
     config = registry.config_of(digest)
     stubs.config(registry, config)

@@ -60,7 +60,7 @@ def _is_zombie(pid: int) -> bool:
 
 
 def start(daemon: Daemon, argv: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start the daemon with another command line, in a session of its own."""
+    """Start the daemon with another command line, in a new session."""
     with LOG_FILE.open("ab") as log:
         return subprocess.Popen(
             list(argv),

@@ -59,7 +59,7 @@ def parse(document: str) -> Parameters:
 def _file(values: Mapping[str, object]) -> str:
     file = validation.relative_path(validation.string(values, "file"), "file")
     if re.search(r"[\x00-\x1f\x7f]", file):
-        raise validation.invalid("file", file, "a path without control characters, which BuildKit refuses")
+        raise validation.invalid("file", file, "a path without control characters, which BuildKit rejects")
     return file
 
 

@@ -13,7 +13,7 @@ from test.image_builder.fakes import ACCOUNT, OLD_TAG, PROJECT, REPOSITORY, TAG,
 CREATE_REQUEST = "8f6b1c0e-5f0f-4d38-9f7a-2f4f0f6f9c11"
 
 
-def test_reads_what_cloudformation_delivers() -> None:
+def test_reads_the_event_of_cloudformation() -> None:
     wanted = request.parse(event("create"))
     assert wanted == Request(
         token=CREATE_REQUEST,
@@ -29,12 +29,12 @@ def test_reads_what_cloudformation_delivers() -> None:
     assert wanted.image_uri == f"{URI}:{TAG}"
 
 
-def test_reads_whose_the_repository_is() -> None:
+def test_reads_who_owns_the_repository() -> None:
     assert request.parse(event("create", OwnsRepository="false")).owns_repository is False
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "sentence"),
+    ("name", "value", "message"),
     [
         ("ProjectName", None, "'ProjectName' must be a string, got None"),
         ("ProjectName", "", "'ProjectName' must be a non-empty string, got ''"),
@@ -57,8 +57,8 @@ def test_reads_whose_the_repository_is() -> None:
         ("Parameters", {"file": "Dockerfile"}, "'Parameters' must be a string, got {'file': 'Dockerfile'}"),
     ],
 )
-def test_rejects_a_malformed_property(name: str, value: Any, sentence: str) -> None:
-    with pytest.raises(InvalidValueError, match=re.escape(sentence)):
+def test_rejects_a_malformed_property(name: str, value: Any, message: str) -> None:
+    with pytest.raises(InvalidValueError, match=re.escape(message)):
         request.parse(event("create", **{name: value}))
 
 

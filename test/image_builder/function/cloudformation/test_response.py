@@ -1,4 +1,4 @@
-"""The response to CloudFormation: what is in it, that it fits, and that it arrives."""
+"""The response to CloudFormation: its content, its size, and its delivery."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ ANY_TEXT = st.text(st.characters(codec=None))
 
 @dataclass
 class Bucket:
-    """What lies behind the presigned URL; answers with the given statuses, then with 200."""
+    """The server of the presigned URL; it replies with the given statuses, then with 200."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
@@ -109,7 +109,7 @@ def test_physical_resource_id_never_changes(
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503, 0])
-def test_tries_again_until_the_response_arrives(status: int, bucket: Bucket, clock: FakeClock) -> None:
+def test_retries_until_the_response_arrives(status: int, bucket: Bucket, clock: FakeClock) -> None:
     bucket.statuses = [status] * 3
     response.succeed(request_for(bucket), {}, clock)
     assert len(bucket.requests) == 4
@@ -120,22 +120,22 @@ def test_tries_again_until_the_response_arrives(status: int, bucket: Bucket, clo
 @pytest.mark.parametrize(
     "error", [URLError("unreachable"), TimeoutError("timed out"), ConnectionResetError()]
 )
-def test_tries_again_when_there_is_no_connection(
+def test_retries_when_there_is_no_connection(
     error: OSError, clock: FakeClock, cloudformation: CloudFormation
 ) -> None:
-    cloudformation.refusals = [error]
+    cloudformation.failures = [error]
     response.succeed(event("create"), {}, clock)
     assert cloudformation.response["Status"] == "SUCCESS"
     assert clock.slept == [1]
 
 
-def test_tries_again_when_the_answer_is_not_http(clock: FakeClock, cloudformation: CloudFormation) -> None:
-    cloudformation.refusals = [BadStatusLine("garbage")]
+def test_retries_when_the_reply_is_not_http(clock: FakeClock, cloudformation: CloudFormation) -> None:
+    cloudformation.failures = [BadStatusLine("garbage")]
     response.succeed(event("create"), {}, clock)
     assert cloudformation.response["Status"] == "SUCCESS"
 
 
-def test_raises_when_the_response_never_arrives_so_that_the_function_is_called_again(
+def test_raises_when_the_response_is_not_delivered_so_that_the_function_is_retried(
     bucket: Bucket, clock: FakeClock
 ) -> None:
     bucket.statuses = [500] * response.TRIES
@@ -146,7 +146,7 @@ def test_raises_when_the_response_never_arrives_so_that_the_function_is_called_a
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_gives_up_quietly_on_a_url_that_has_expired(
+def test_ignores_an_expired_url(
     status: int, bucket: Bucket, clock: FakeClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bucket.statuses = [status]

@@ -32,7 +32,7 @@ def message(stubs: Stubs, *log: str, status: str = "FAILED", **fields: Any) -> s
     return str(build_failure.build_failed(stubs.aws.logs, build(status, **fields), WANTED))
 
 
-def test_says_what_where_why_and_where_to_read_on(stubs: Stubs) -> None:
+def test_says_what_failed_where_and_why_and_where_the_log_is(stubs: Stubs) -> None:
     assert message(stubs, "#7 [2/3] RUN make", "make: *** No rule to make target 'x'").splitlines() == [
         f"the build of image {WANTED.image_uri} failed (FAILED in phase BUILD):"
         " COMMAND_EXECUTION_ERROR: exit status 1",
@@ -107,7 +107,7 @@ def test_says_what_where_why_and_where_to_read_on(stubs: Stubs) -> None:
         ("ERROR: unknown command: docker buildx", "there is no buildx"),
     ],
 )
-def test_hints_at_well_known_causes(line: str, advice: str, stubs: Stubs) -> None:
+def test_gives_hints_about_well_known_causes(line: str, advice: str, stubs: Stubs) -> None:
     text = message(stubs, "Step 1", line, "the end")
     assert advice in text
     assert text.splitlines()[1].startswith("hint: ")
@@ -122,16 +122,16 @@ def test_hints_at_well_known_causes(line: str, advice: str, stubs: Stubs) -> Non
         "requests.exceptions.HTTPError: 401 Unauthorized",
     ],
 )
-def test_does_not_blame_the_registry_for_what_a_run_step_says(line: str, stubs: Stubs) -> None:
+def test_does_not_blame_the_registry_for_the_output_of_a_run_step(line: str, stubs: Stubs) -> None:
     assert "hint" not in message(stubs, line)
 
 
-def test_hints_at_missing_routes_when_the_build_runs_in_a_vpc(stubs: Stubs) -> None:
+def test_gives_a_hint_about_missing_routes_when_the_build_runs_in_a_vpc(stubs: Stubs) -> None:
     text = message(stubs, "Temporary failure in name resolution", vpcConfig={"vpcId": "vpc-1"})
     assert "could not reach a host: the VPC subnets need a route to the internet (NAT)" in text
 
 
-def test_hints_at_the_last_cause_of_several(stubs: Stubs) -> None:
+def test_gives_a_hint_about_the_last_of_several_causes(stubs: Stubs) -> None:
     text = message(stubs, "dial tcp: i/o timeout", "retrying", "no space left on device")
     assert "hint: the build machine's disk is full" in text
 
@@ -198,7 +198,7 @@ def test_hints_at_the_last_cause_of_several(stubs: Stubs) -> None:
         ("PROVISIONING", "CLIENT_ERROR", "no ARM_CONTAINER here", "ImageBuild.local"),
     ],
 )
-def test_hints_at_causes_outside_of_the_log(
+def test_gives_hints_about_causes_outside_of_the_log(
     phase: str, code: str, said: str, advice: str, stubs: Stubs
 ) -> None:
     text = message(stubs, phases=failed_phase(phase, said, code=code))
@@ -218,11 +218,11 @@ def test_hints_at_causes_outside_of_the_log(
         ("YAML_FILE_ERROR", "unknown"),
     ],
 )
-def test_advises_no_deployment_that_would_fail_again(code: str, said: str, stubs: Stubs) -> None:
+def test_does_not_advise_to_deploy_again_when_that_would_fail(code: str, said: str, stubs: Stubs) -> None:
     assert "deploy again" not in message(stubs, phases=failed_phase("DOWNLOAD_SOURCE", said, code=code))
 
 
-def test_leaves_out_what_codebuild_says_and_the_command_it_repeats(stubs: Stubs) -> None:
+def test_leaves_out_the_lines_of_codebuild_and_the_command_that_it_repeats(stubs: Stubs) -> None:
     command = "python3 -m image_builder.build_program build"
     text = message(
         stubs,
@@ -238,7 +238,7 @@ def test_leaves_out_what_codebuild_says_and_the_command_it_repeats(stubs: Stubs)
     assert "hint" not in text
 
 
-def test_shows_what_codebuild_says_when_there_is_nothing_else(stubs: Stubs) -> None:
+def test_shows_the_lines_of_codebuild_when_there_are_no_others(stubs: Stubs) -> None:
     assert "[Container] Waiting for agent ping" in message(stubs, "[Container] Waiting for agent ping")
 
 
@@ -253,7 +253,7 @@ def test_keeps_non_ascii_text(stubs: Stubs) -> None:
 
 
 @pytest.mark.parametrize("logs", [{}, {"groupName": "g"}, {"deepLink": "x"}])
-def test_says_enough_without_a_log(logs: dict[str, str], stubs: Stubs) -> None:
+def test_names_the_build_without_a_log(logs: dict[str, str], stubs: Stubs) -> None:
     failed = build("FAILED", phases=failed_phase("PROVISIONING", "no capacity"), logs=logs)
     text = str(build_failure.build_failed(stubs.aws.logs, failed, WANTED))
     assert "no capacity" in text
@@ -273,7 +273,7 @@ def test_names_no_log_stream_that_does_not_exist(logs: dict[str, str], stubs: St
     assert "None" not in str(build_failure.build_failed(stubs.aws.logs, failed, WANTED))
 
 
-def test_reads_on_when_the_newest_page_of_the_log_is_empty(stubs: Stubs) -> None:
+def test_reads_older_pages_when_the_newest_page_of_the_log_is_empty(stubs: Stubs) -> None:
     stubs.log(token="b/1")
     stubs.log("make: *** No rule to make target 'x'", before="b/1", token="b/2")
     stubs.log("#7 [2/3] RUN make", before="b/2", token="b/3")
@@ -299,7 +299,7 @@ def test_gives_up_on_a_log_whose_pages_stay_empty(stubs: Stubs) -> None:
 @pytest.mark.parametrize(
     "code", ["ResourceNotFoundException", "AccessDeniedException", "ThrottlingException"]
 )
-def test_says_enough_when_the_log_cannot_be_read(code: str, stubs: Stubs) -> None:
+def test_names_the_build_when_the_log_cannot_be_read(code: str, stubs: Stubs) -> None:
     stubs.logs.add_client_error("get_log_events", code)
     text = str(
         build_failure.build_failed(stubs.aws.logs, build("FAILED", phases=failed_phase("BUILD", "x")), WANTED)
@@ -327,7 +327,7 @@ def test_says_enough_when_the_log_cannot_be_read(code: str, stubs: Stubs) -> Non
         ("BUILD", "AccessDenied", False),
     ],
 )
-def test_knows_builds_that_died_before_their_first_command_for_lack_of_a_permission(
+def test_recognizes_builds_that_lacked_a_permission_before_their_first_command(
     phase: str, said: str, lacking: bool
 ) -> None:
     assert build_failure.lacks_permission(build("FAILED", phases=failed_phase(phase, said))) is lacking
@@ -337,7 +337,7 @@ def test_a_build_without_phases_lacks_no_permission() -> None:
     assert not build_failure.lacks_permission(build("FAILED"))
 
 
-def test_says_enough_of_a_build_without_phases(stubs: Stubs) -> None:
+def test_describes_a_build_without_phases(stubs: Stubs) -> None:
     assert "(FAILED in phase unknown)" in message(stubs, phases=[])
 
 
@@ -355,13 +355,13 @@ def test_links_to_the_console_of_the_partition(partition: str, region: str, host
     )
 
 
-def test_names_the_log_stream_where_the_console_is_not_known(stubs: Stubs) -> None:
+def test_names_the_log_stream_where_the_console_is_unknown(stubs: Stubs) -> None:
     text = message(stubs, arn=f"arn:aws-new:codebuild:new-1:123456789012:build/{BUILD_ID}")
     assert text.endswith(f"log: build {BUILD_ID} (log group /aws/codebuild/agent, stream 7c9e6679)")
 
 
 @pytest.mark.parametrize("arn", ["", "x", "arn:aws:codebuild:eu-west-1:1:project/x"])
-def test_makes_no_link_of_something_else(arn: str) -> None:
+def test_makes_no_link_from_another_arn(arn: str) -> None:
     assert build_failure.console_link(arn) is None
 
 
@@ -369,7 +369,7 @@ HUGE = ["x" * 100_000, "\U0001f9be" * 50_000, '"\\' * 50_000, "\x1b[31m" * 20_00
 
 
 @pytest.mark.parametrize("huge", HUGE, ids=["long", "non-ascii", "to be escaped", "colours", "many"])
-def test_fits_whatever_is_huge_and_keeps_cause_hint_and_link(huge: str, stubs: Stubs) -> None:
+def test_fits_however_long_its_parts_are_and_keeps_cause_hint_and_link(huge: str, stubs: Stubs) -> None:
     text = message(
         stubs,
         huge,

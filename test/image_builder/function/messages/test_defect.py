@@ -17,7 +17,7 @@ class DefectError(Exception):
 
 
 @pytest.mark.parametrize("text", ["'x'", "x" * 100_000, "\U0001f9be" * 50_000, "\x1b[31mred\nline"])
-def test_a_defect_is_a_sentence_that_names_the_log_group_with_the_traceback(
+def test_a_defect_has_a_message_that_names_the_log_group_with_the_traceback(
     text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/arm64-agent-image-5e7a2b10")
@@ -33,7 +33,7 @@ def test_a_defect_is_a_sentence_that_names_the_log_group_with_the_traceback(
     assert "Traceback (most recent call last)" in capsys.readouterr().err
 
 
-def test_a_defect_is_a_sentence_outside_of_lambda_too(
+def test_a_defect_has_a_message_outside_of_lambda_too(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("AWS_LAMBDA_LOG_GROUP_NAME", raising=False)

@@ -1,4 +1,4 @@
-"""What errors of AWS mean, and what botocore does with them before the function sees them."""
+"""The kinds of AWS errors, and the retries of botocore before the function sees them."""
 
 import json
 from collections.abc import Iterator
@@ -84,7 +84,7 @@ def test_errors_without_a_body_have_a_name() -> None:
 
 
 class Api(BaseHTTPRequestHandler):
-    """Answers like the JSON APIs of AWS; the first start takes effect and is answered with 500."""
+    """A JSON API like those of AWS: the first start takes effect and returns 500."""
 
     names: list[str]
 

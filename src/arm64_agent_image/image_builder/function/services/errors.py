@@ -55,9 +55,9 @@ class ErrorKind(Enum):
 def classify(error: Exception) -> ErrorKind:
     """The kind of an error of a call to AWS, or of a download.
 
-    A new role is refused until IAM has propagated it: with AccessDenied when the function's own permissions
-    are missing, with InvalidInputException when CodeBuild cannot assume the project's role yet. A new
-    account may allow no builds at all, which waiting does not change.
+    A new role is denied access until IAM has propagated it: with AccessDenied when the function's own
+    permissions are missing, with InvalidInputException when CodeBuild cannot assume the project's role yet.
+    A new account may allow no builds at all, which waiting does not change.
     """
     if isinstance(error, HTTPError):
         return _by_status(error.code)

@@ -1,4 +1,4 @@
-"""A build machine whose ``docker`` and ``aws`` record their calls and follow planned rules."""
+"""A build host whose ``docker`` and ``aws`` record their calls and follow the test's rules."""
 
 import json
 import os
@@ -112,15 +112,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Result:
-    """What the phases of a build did."""
+    """The outcome of a build's phases."""
 
     log: str
     failed_phase: str | None
 
 
 @dataclass
-class Machine:
-    """A build machine in a folder of its own."""
+class FakeHost:
+    """A build host in its own folder."""
 
     root: Path
     rules: dict[str, str] = field(default_factory=dict)
@@ -236,12 +236,12 @@ class Machine:
 
 
 def first_time(failure: str, then: str = "") -> str:
-    """The rule's body that fails at its first call only."""
+    """The body of a rule that fails only at its first call."""
     return f'if mkdir "$RECORD/failed" 2>/dev/null; then {failure}; fi; {then}'
 
 
 def lost_race(said: str) -> dict[str, str]:
-    """The rules of a push that is refused with these words, while another build pushes the image."""
+    """The rules of a push that fails with this message while another build pushes the image."""
     return {
         "'docker push '*": f"touch $RECORD/pushed; echo '{said}'; exit 1",
         "'docker buildx imagetools '*": "test -e $RECORD/pushed || exit 1",
