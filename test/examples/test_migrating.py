@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_bedrockagentcore as agentcore
 from aws_cdk import aws_s3 as s3
 
-from test.examples.documented import Names, blocks
+from test.examples.documented import DOCS, Names, blocks
 from test.synth import (
     POLICY,
     REPOSITORY,
@@ -122,6 +123,23 @@ def test_from_an_asset_the_image_gets_another_tag(deploy: Deploy, mode: str) -> 
     assert changes(before.only.only(RUNTIME), after.only.only(RUNTIME)) == {"AgentRuntimeArtifact"}
     same = pulls_from(after.only) == pulls_from(before.only)
     assert same == (mode == "local")
+
+
+def test_the_alpha_runtime_refuses_the_artifact_with_the_error_that_the_page_quotes(deploy: Deploy) -> None:
+    def gives_it_the_artifact(names: Names) -> None:
+        artifact = names["image"].agent_runtime_artifact
+        names["alpha"].Runtime(names.stack, "Runtime", agent_runtime_artifact=artifact)
+
+    with pytest.raises(TypeError) as refused:
+        deploy(page("From deploy-time-build", 2), gives_it_the_artifact)
+    quoted = re.sub(r"\s+", " ", (DOCS / "migrating.md").read_text())
+    assert f"`{str(refused.value).partition(';')[0]}`" in quoted
+
+
+def test_the_alpha_runtime_and_the_stable_one_are_the_same_resource(deploy: Deploy) -> None:
+    alpha = deploy(page("From the alpha module", 1)).only.only(RUNTIME)
+    stable = deploy(page("From AgentRuntimeArtifact.from_asset", 2)).only.only(RUNTIME)
+    assert changes(alpha, stable) == set()
 
 
 def test_a_runtime_of_a_zip_archive_stays_beside_its_successor(deploy: Deploy) -> None:
