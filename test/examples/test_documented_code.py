@@ -32,7 +32,7 @@ def test_a_block_of_python_runs_and_synthesizes(block: Block, app: App, agent: P
 def test_every_block_of_typescript_compiles(tmp_path: Path) -> None:
     project = documented.typescript_project(tmp_path)
     assert list(project.glob("block*.ts"))
-    tsc = [str(ROOT / "node_modules/.bin/tsc"), f"--project={project}"]
+    tsc = [str(ROOT / "node_modules/.bin/tsc"), "--project", str(project)]
     compiled = subprocess.run(tsc, capture_output=True, text=True, check=False)
     assert compiled.returncode == 0, compiled.stdout
 
