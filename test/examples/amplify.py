@@ -110,7 +110,7 @@ def install() -> None:
     shutil.copy(SYNTH, INSTALLED)
 
 
-def synthesize(deployment: Deployment, output: Path) -> Backend:
+def synthesize(deployment: Deployment, output: Path, backend: str = "amplify/backend.ts") -> Backend:
     env = environment(
         deployment.architecture,
         CDK_CONTEXT_JSON=json.dumps(deployment.context),
@@ -120,7 +120,7 @@ def synthesize(deployment: Deployment, output: Path) -> Backend:
     )
     env["PATH"] = os.pathsep.join([env["PATH"], os.environ["PATH"]])
     process = subprocess.run(
-        ["node", INSTALLED / SYNTH.name],
+        ["node", INSTALLED / SYNTH.name, backend],
         cwd=APP,
         env=env,
         stdout=subprocess.PIPE,

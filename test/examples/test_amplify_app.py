@@ -13,7 +13,7 @@ import pytest
 
 from test.examples import amplify
 from test.examples.amplify import Backend, branch, sandbox
-from test.synth import IMAGE, PROJECT, REPOSITORY, RUNTIME, references
+from test.synth import IMAGE, PROJECT, REPOSITORY, RUNTIME, canonical, references
 
 LONG = "feature/" + "--A_very.long--name/" * 11 + "end"
 DEPLOYMENTS = {
@@ -135,6 +135,25 @@ def test_each_branch_has_a_repository_of_its_own(backends: Mapping[str, Backend]
 def test_every_deployment_has_the_same_content_tag(backends: Mapping[str, Backend]) -> None:
     tags = {backends[name].agent.only(IMAGE).properties["ImageTag"] for name in IN_CODEBUILD}
     assert len(tags) == 1
+
+
+def test_several_agents_of_a_backend_share_one_image(tmp_path: Path) -> None:
+    backend = amplify.synthesize(branch("main"), tmp_path / "out", "amplify/several-agents.ts")
+    nested = [t for name, t in backend.assembly.templates.items() if name.endswith(".nested")]
+    (images,) = [template for template in nested if template.all(IMAGE)]
+    agents = [template for template in nested if template.all(RUNTIME)]
+    assert len(agents) == 2
+    assert len(images.all(PROJECT)) == len(images.all(REPOSITORY)) == 1
+    tag = images.only(IMAGE).properties["ImageTag"]
+    for agent in agents:
+        assert f":{tag}" in canonical(agent.container_uri)
+        assert "RepositoryUri" in canonical(agent.container_uri)
+
+
+def test_the_page_shows_the_backend_of_several_agents() -> None:
+    page = (amplify.ROOT / "docs/images.md").read_text()
+    (block,) = re.findall(r"```ts\n(.*?)```", page, re.DOTALL)
+    assert block in (amplify.EXAMPLES / "amplify-app/amplify/several-agents.ts").read_text()
 
 
 def test_the_example_passes_the_strict_type_checker() -> None:
