@@ -40,5 +40,6 @@ def test_every_link_leads_somewhere(name: str) -> None:
 
 
 def test_links_are_found() -> None:
+    assert "docs/images.md" in PAGES
     assert len(links(ROOT / "docs/images.md")) > 3
     assert "watching-a-build" in anchors(ROOT / "docs/builds.md")

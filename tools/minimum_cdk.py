@@ -20,6 +20,7 @@ NOT_ABOUT_THE_CDK = tuple(
         "packages",
         "rehearsal",
         "test_commits.py",
+        "test_links.py",
     )
 )
 NEWER_CDK_TESTS = tuple(f"test/test_{name}.py" for name in ("permissions", "snapshots"))
