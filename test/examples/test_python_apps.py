@@ -94,6 +94,19 @@ def test_several_runtimes_of_one_image_may_all_pull_it(synthesized: Synthesis) -
         assert {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"} <= set(actions)
 
 
+def test_the_first_agent_may_call_its_model(synthesized: Synthesis) -> None:
+    template = synthesized("strands/app.py")["FirstAgent"]
+    runtime = template.only(RUNTIME)
+    assert runtime.properties["EnvironmentVariables"]["MODEL_ID"].startswith("global.")
+    (statement,) = [
+        s
+        for s in template.statements(runtime.properties["RoleArn"]["Fn::GetAtt"][0])
+        if "bedrock:InvokeModelWithResponseStream" in s["Action"]
+    ]
+    assert ":inference-profile/*" in canonical(statement["Resource"])
+    assert ":bedrock:*::foundation-model/*" in canonical(statement["Resource"])
+
+
 def test_an_own_repository_is_used_as_it_is(synthesized: Synthesis) -> None:
     template = synthesized("existing-apps/own_repository.py")["OwnRepository"]
     repository = template.only(REPOSITORY)
