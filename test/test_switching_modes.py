@@ -151,3 +151,8 @@ def test_a_repository_of_the_app_keeps_images_and_permission(deployments: Deploy
     assert set(pulls_from(before)) < set(pulls_from(after))
     assert before.all(IMAGE)
     assert not after.all(IMAGE)
+
+
+def test_the_change_to_a_repository_of_the_app_deletes_the_construct_s_own(deployments: Deployments) -> None:
+    own = deployments.one_stack("codebuild").only(REPOSITORY)
+    assert own.logical_id not in deployments.own_repository("codebuild").body["Resources"]
