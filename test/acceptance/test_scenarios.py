@@ -161,7 +161,7 @@ def test_a_failing_build_fails_the_deployment_with_its_reason(life: App) -> None
         life.agent(stack, life.image(stack, dockerfile.parent))
 
     outcome = life.run_deploy(life.synthesize("codebuild", broken))
-    printed = " ".join(outcome.output.split())
+    printed = outcome.one_line
     assert not outcome.succeeded
     assert "failed (FAILED in phase BUILD)" in printed
     assert "this agent cannot be built" in printed
@@ -187,7 +187,7 @@ def test_an_image_of_another_architecture_never_gets_its_tag(life: App) -> None:
 
     outcome = life.run_deploy(life.synthesize("codebuild", wrong))
     assert not outcome.succeeded
-    printed = " ".join(outcome.output.split())
+    printed = outcome.one_line
     assert "which the image starts, is for" in printed
     assert "use base images that have linux/arm64" in printed
     assert life.tags() == before
@@ -199,7 +199,7 @@ def test_hotswap_leaves_an_image_of_codebuild_out_and_falls_back_to_a_deployment
     life.at("1")
     builds, before = len(life.builds()), life.runtime()["uri"]
     outcome = life.deploy("hot", options=("--hotswap",))
-    printed = " ".join(outcome.output.split())
+    printed = outcome.one_line
     assert "non-hotswappable changes were found" in printed, outcome.output
     assert "--hotswap-fallback" in printed
     assert life.runtime()["uri"] == before

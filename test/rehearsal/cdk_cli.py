@@ -40,6 +40,11 @@ class Outcome:
         """Whether the command ended well."""
         return self.exit_status == 0
 
+    @property
+    def one_line(self) -> str:
+        """The output without the line breaks by which the CLI fits it into a terminal."""
+        return " ".join(self.output.split())
+
 
 class Session:
     """A CDK command that runs until it is ended, and what it has printed."""

@@ -21,6 +21,7 @@ from .progress import step
 
 ACCOUNT = "123456789012"
 WAIT_SCALE = "0.2"
+DELETION_POLL_SECONDS = 0.2
 HERE = Path(__file__).parent
 
 
@@ -111,6 +112,13 @@ class EmulatedAws:
         staged = path.with_suffix(".new")
         staged.write_text(json.dumps({"running": running}))
         staged.replace(path)
+
+    def delete_stack(self, name: str) -> None:
+        """Delete a stack and wait until it is gone."""
+        cloudformation = self.client("cloudformation")
+        cloudformation.delete_stack(StackName=name)
+        waiting = {"Delay": DELETION_POLL_SECONDS, "MaxAttempts": 600}
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=waiting)
 
     def now(self) -> float:
         """A point in time for `since`."""

@@ -128,7 +128,7 @@ def test_links_modes_and_empty_directories_arrive(
     assert outcome.succeeded, outcome.output
     uri = queries.runtimes(environment.aws)[f"{name}_Agent"]["uri"]
     assert pulled(environment, uri, tmp_path) == expected
-    assert environment.cdk.destroy(tmp_path / "out").succeeded
+    environment.delete_stacks(tmp_path / "out")
 
 
 def test_thousands_of_links_and_long_build_arguments_arrive(environment: Environment, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_thousands_of_links_and_long_build_arguments_arrive(environment: Environ
     assert outcome.succeeded, outcome.output
     arrived = pulled(environment, queries.runtimes(environment.aws)["ContextMany_Agent"]["uri"], tmp_path)
     assert sum(kind == "link to ../version.txt" for kind in arrived.values()) == 5_000
-    assert environment.cdk.destroy(tmp_path / "out").succeeded
+    environment.delete_stacks(tmp_path / "out")
 
 
 def test_files_that_would_change_how_python_starts_do_not_disturb_the_build(
@@ -167,7 +167,7 @@ def test_files_that_would_change_how_python_starts_do_not_disturb_the_build(
     assert outcome.succeeded, outcome.output
     arrived = pulled(environment, queries.runtimes(environment.aws)["ContextPython_Agent"]["uri"], tmp_path)
     assert {".python-version", "json.py", "image_builder.py"} <= set(arrived)
-    assert environment.cdk.destroy(tmp_path / "out").succeeded
+    environment.delete_stacks(tmp_path / "out")
 
 
 def samples() -> list[str]:

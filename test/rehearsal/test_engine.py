@@ -33,7 +33,7 @@ class App:
 
     def destroy(self) -> None:
         """Remove the stack."""
-        assert self.environment.cdk.destroy(self.output).succeeded
+        self.environment.delete_stacks(self.output)
 
     @property
     def uri(self) -> str:

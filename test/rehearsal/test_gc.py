@@ -86,7 +86,7 @@ def built_by_codebuild(environment: Environment, tmp_path_factory: pytest.TempPa
     """The app in CodeBuild mode."""
     app = App(environment, tmp_path_factory.mktemp("gc"), "codebuild")
     yield app
-    assert environment.cdk.destroy(app.output("2")).succeeded
+    environment.delete_stacks(app.output("2"))
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def built_locally(environment: Environment, tmp_path: Path) -> Iterator[App]:
     """The app in local mode."""
     app = App(environment, tmp_path, "local")
     yield app
-    assert environment.cdk.destroy(app.output("2")).succeeded
+    environment.delete_stacks(app.output("2"))
 
 
 def test_gc_deletes_the_source_of_a_former_version_and_no_image(built_by_codebuild: App) -> None:

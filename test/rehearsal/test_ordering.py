@@ -70,7 +70,7 @@ def without_pull(resources: Resources) -> None:
 def folder(environment: Environment, tmp_path: Path) -> Iterator[Path]:
     """A folder whose app is destroyed at the end."""
     yield tmp_path
-    assert environment.cdk.destroy(tmp_path / "out").succeeded
+    environment.delete_stacks(tmp_path / "out")
     assert [name for name in queries.runtimes(environment.aws) if name.startswith("Order")] == []
 
 
@@ -82,9 +82,7 @@ def test_without_the_edge_the_runtime_is_created_before_its_image_and_fails(
     began = environment.aws.now()
     outcome = environment.cdk.deploy(output)
     assert not outcome.succeeded
-    assert "The specified image identifier does not exist in the repository" in " ".join(
-        outcome.output.split()
-    )
+    assert "The specified image identifier does not exist in the repository" in outcome.one_line
     assert environment.aws.builds(began) == []
     assert queries.stack_status(environment.aws, "OrderNone") == "ROLLBACK_COMPLETE"
 
@@ -101,7 +99,7 @@ def test_a_role_without_pull_permission_is_refused(environment: Environment, fol
     output = edited(apps.synthesize(folder / "out", OrderPull=app), "OrderPull", without_pull)
     outcome = environment.cdk.deploy(output)
     assert not outcome.succeeded
-    assert "Access denied while validating ECR URI" in " ".join(outcome.output.split())
+    assert "Access denied while validating ECR URI" in outcome.one_line
 
 
 def prebuilt(uri: str) -> apps.Fill:
@@ -123,8 +121,8 @@ def test_an_amd64_image_is_refused_by_the_runtime(environment: Environment, fold
     outcome = environment.cdk.deploy(apps.synthesize(folder / "out", OrderAmd=prebuilt(AMD64_BASE)))
     assert not outcome.succeeded
     words = "Architecture incompatible for uri"
-    assert words in " ".join(outcome.output.split()), outcome.output
-    assert "Supported architectures: [arm64]" in " ".join(outcome.output.split())
+    assert words in outcome.one_line, outcome.output
+    assert "Supported architectures: [arm64]" in outcome.one_line
 
 
 def test_a_prebuilt_arm64_image_is_deployed_and_nothing_is_built(

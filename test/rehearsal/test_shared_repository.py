@@ -45,7 +45,7 @@ def output(repository: str, environment: Environment, tmp_path: Path) -> Iterato
     """The app of both stacks; it is destroyed at the end, and the repository keeps its image."""
     directory = apps.source(tmp_path / "agent", "1")
     yield apps.synthesize(tmp_path / "out", **dict.fromkeys(STACKS, agent(directory)))
-    assert environment.cdk.destroy(tmp_path / "out").succeeded
+    environment.delete_stacks(tmp_path / "out")
     assert len(queries.tags(environment.aws, repository)) == 1
 
 

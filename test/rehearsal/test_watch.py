@@ -36,10 +36,6 @@ class App:
         settings = {"app": f"{sys.executable} app.py", "watch": {"include": ["agent/**"]}}
         (folder / "cdk.json").write_text(json.dumps(settings))
         apps.source(folder / "agent", "1")
-        outcome = environment.cdk.run(
-            "deploy", "--require-approval=never", cwd=folder, more={"PYTHONPATH": BINDINGS}
-        )
-        assert outcome.succeeded, outcome.output
 
     def write(self, version: str) -> None:
         """Save a version of the agent, as editors do: in one step."""
@@ -61,32 +57,36 @@ class App:
         return str(queries.runtimes(self.environment.aws)[f"{self.stack}_Agent"]["uri"])
 
 
-@pytest.fixture
-def app(request: pytest.FixtureRequest, environment: Environment, tmp_path: Path) -> Iterator[App]:
-    """The app, deployed with its first version."""
-    made = App(environment, tmp_path, request.param)
+@pytest.fixture(scope="module")
+def built_locally(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    made = App(environment, tmp_path_factory.mktemp("watch"), "local")
     yield made
-    assert environment.cdk.destroy(tmp_path / "cdk.out").succeeded
+    environment.delete_stacks(made.folder / "cdk.out")
 
 
-@pytest.mark.parametrize("app", ["local"], indirect=True)
-def test_a_change_is_hotswapped_where_docker_builds_locally(app: App) -> None:
-    before = app.uri()
+@pytest.fixture(scope="module")
+def built_by_codebuild(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    made = App(environment, tmp_path_factory.mktemp("watch"), "codebuild")
+    yield made
+    environment.delete_stacks(made.folder / "cdk.out")
+
+
+def test_a_change_is_hotswapped_where_docker_builds_locally(built_locally: App) -> None:
+    app = built_locally
     with app.watched() as session:
-        began = app.environment.aws.now()
-        app.write("2")
+        before, began = app.uri(), app.environment.aws.now()
+        app.write("hotswapped")
         assert "hotswapped" in session.expect(DEPLOYED)
     assert app.uri() != before
     assert [event["status"] for event in app.environment.aws.journal("hotswap", began)] == ["SUCCESS"]
     assert app.environment.aws.journal("resource", began) == []
 
 
-@pytest.mark.parametrize("app", ["codebuild"], indirect=True)
-def test_a_change_that_codebuild_builds_is_left_out_by_default_and_named(app: App) -> None:
-    before = app.uri()
+def test_a_change_that_codebuild_builds_is_left_out_by_default_and_named(built_by_codebuild: App) -> None:
+    app = built_by_codebuild
     with app.watched() as session:
-        began = app.environment.aws.now()
-        app.write("2")
+        before, began = app.uri(), app.environment.aws.now()
+        app.write("left out")
         said = session.expect(DEPLOYED)
     assert "non-hotswappable changes were found" in said
     assert "AgentRuntimeArtifact" in said
@@ -95,13 +95,12 @@ def test_a_change_that_codebuild_builds_is_left_out_by_default_and_named(app: Ap
 
 
 @pytest.mark.parametrize("flag", ["--hotswap-fallback", "--no-hotswap"])
-@pytest.mark.parametrize("app", ["codebuild"], indirect=True)
-def test_a_change_that_codebuild_builds_is_deployed_fully_with_a_flag(app: App, flag: str) -> None:
-    uris = [app.uri()]
+def test_a_change_that_codebuild_builds_is_deployed_fully_with(built_by_codebuild: App, flag: str) -> None:
+    app = built_by_codebuild
     with app.watched(flag) as session:
-        began = app.environment.aws.now()
-        for version in ("2", "3"):
-            app.write(version)
+        uris, began = [app.uri()], app.environment.aws.now()
+        for version in ("first", "second"):
+            app.write(f"{version} with {flag}")
             session.expect(DEPLOYED)
             uris.append(app.uri())
     assert len(set(uris)) == len(uris)

@@ -18,7 +18,8 @@ from ministack.services import bedrock_agentcore as service
 from ministack.services import cloudcontrol, ecr
 
 from . import iam
-from .journal import fault, record
+from .faults import fault
+from .journal import record
 from .partition import PARTITION, URL_SUFFIX
 
 TYPE = "AWS::BedrockAgentCore::Runtime"
@@ -43,13 +44,6 @@ _properties: dict[str, Properties] = {}
 
 class RefusedError(ValueError):
     """AgentCore does not accept the request."""
-
-
-def install(handlers: dict[str, Any]) -> None:
-    """Make the type known to CloudFormation and to Cloud Control."""
-    handlers[TYPE] = {"create": _create, "update": _update, "delete": _delete}
-    cloudcontrol._get_resource = _for_runtimes(_get_resource, cloudcontrol._get_resource)
-    cloudcontrol._update_resource = _for_runtimes(_update_resource, cloudcontrol._update_resource)
 
 
 def check(uri: str, role_arn: str) -> None:
@@ -172,6 +166,9 @@ def _body(properties: Properties, **more: str) -> bytes:
     return json.dumps({**{name: _camel(value) for name, value in named.items()}, **plain}).encode()
 
 
+HANDLER = {"create": _create, "update": _update, "delete": _delete}
+
+
 def _camel(value: Any) -> Any:
     if isinstance(value, dict):
         return {name[0].lower() + name[1:]: _camel(each) for name, each in value.items()}
@@ -196,11 +193,13 @@ def _call(answer: Any) -> dict[str, Any]:
     return document
 
 
-def _for_runtimes(ours: Any, theirs: Any) -> Any:
+def for_runtimes(ours: Any, theirs: Any) -> Any:
+    """Answer for Runtimes, and leave every other type to ministack."""
     return lambda request: (ours if request.get("TypeName") == TYPE else theirs)(request)
 
 
-def _get_resource(request: dict[str, Any]) -> Any:
+def get_resource(request: dict[str, Any]) -> Any:
+    """GetResource of a Runtime."""
     identifier = request["Identifier"]
     if identifier not in _properties:
         return cloudcontrol.error_response_json(
@@ -210,7 +209,7 @@ def _get_resource(request: dict[str, Any]) -> Any:
     return cloudcontrol.json_response({"TypeName": TYPE, "ResourceDescription": description})
 
 
-def _update_resource(request: dict[str, Any]) -> Any:
+def update_resource(request: dict[str, Any]) -> Any:
     """Apply the CLI's JSON patch.
 
     The CLI reads `AWS::URLSuffix` off the host name of CloudFormation's endpoint, which here is 127.0.0.1.

@@ -15,18 +15,10 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from ministack.services import bedrock_agentcore as service
-
 DOCKER = Path(os.environ.get("REHEARSAL_LAUNCHERS", "")) / "docker"
 START_SECONDS = 60.0
 _addresses: dict[tuple[str, str], str] = {}
 _lock = threading.Lock()
-
-
-def install() -> None:
-    """Start containers with the rehearsal's engine, which knows where ECR's host names lead here."""
-    service._docker_client = lambda: DOCKER
-    service._container_invocations_url = invocations_url
 
 
 def invocations_url(runtime: dict[str, Any]) -> str:

@@ -19,7 +19,8 @@ from ministack.services import codebuild as service
 from . import build_environment, build_queue, build_source, buildspec, iam, vpc
 from .build_host import BuildHost, FreshHost, SharedHost
 from .build_source import BuildError
-from .journal import fault, record
+from .faults import fault
+from .journal import record
 
 Build = dict[str, Any]
 _hosts: dict[str, BuildHost] = {}

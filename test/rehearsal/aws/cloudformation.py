@@ -14,9 +14,9 @@ from xml.sax.saxutils import escape
 
 from ministack.core.responses import get_account_id
 from ministack.services import ecr, iam
-from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
+from ministack.services.cloudformation import engine, handlers, provisioners, stacks
 
-from . import agentcore, express, vpc
+from . import agentcore, express
 from .journal import record
 
 _sort = engine._topological_sort
@@ -25,29 +25,6 @@ _validate = engine.validate_template_support
 _custom_resource_update = provisioners._custom_resource_update
 _kept_tokens: dict[str, str] = {}
 POLICY_LIMIT = 10_240
-
-
-def install() -> None:
-    """Add the Runtime's type, the eager order, refusals, the journal and what the CLI reads."""
-    agentcore.install(provisioners._RESOURCE_HANDLERS)
-    vpc.install(provisioners._RESOURCE_HANDLERS)
-    provisioners._custom_resource_update = _update_custom_resource
-    for kind in ("AWS::IAM::Role", "AWS::IAM::Policy"):
-        handler = provisioners._RESOURCE_HANDLERS[kind]
-        handler.update(create=_limited(handler["create"], 1), update=_limited(handler["update"], 2))
-    repository = provisioners._RESOURCE_HANDLERS["AWS::ECR::Repository"]
-    repository["create"] = _refusing_taken_names(repository["create"])
-    for module in (stacks, handlers, changesets):
-        for name, replacement in (
-            ("_topological_sort", eager_order),
-            ("_add_event", _journalled),
-            ("validate_template_support", _validated),
-        ):
-            if hasattr(module, name):
-                setattr(module, name, replacement)
-        if hasattr(module, "_error"):
-            module._error = _cli_text(module._error)
-    handlers._ACTION_HANDLERS["DescribeType"] = _describe_type
 
 
 def eager_order(resources: dict[str, Any], conditions: dict[str, Any]) -> list[str]:
@@ -68,7 +45,7 @@ def eager_order(resources: dict[str, Any], conditions: dict[str, Any]) -> list[s
     return order + [name for name in runtimes if name not in order]
 
 
-def _validated(template: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+def refuse_unresolved_references(template: dict[str, Any], *args: Any, **kwargs: Any) -> None:
     """Refuse a template whose resources name others that it does not have."""
     _validate(template, *args, **kwargs)
     resources = template.get("Resources", {})
@@ -85,7 +62,7 @@ def _validated(template: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         )
 
 
-def _update_custom_resource(
+def keep_service_token(
     identifier: str, old: dict[str, Any], new: dict[str, Any], *args: Any, **kwargs: Any
 ) -> Any:
     """Refuse another function; the rollback that follows goes back to the one that was kept."""
@@ -96,7 +73,7 @@ def _update_custom_resource(
     return _custom_resource_update(identifier, old, new, *args, **kwargs)
 
 
-def _limited(handle: Any, position: int) -> Any:
+def limited_policies(handle: Any, position: int) -> Any:
     """Refuse inline policies of one role that are too large; the properties are argument `position`."""
 
     def checked(identifier: str, *args: Any) -> Any:
@@ -119,7 +96,7 @@ def _policy_size(document: Any) -> int:
     return len(json.dumps(value, separators=(",", ":")))
 
 
-def _refusing_taken_names(create: Any) -> Any:
+def refusing_taken_names(create: Any) -> Any:
     """Refuse a repository whose name is taken; ministack would take over the one that is there."""
 
     def checked(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
@@ -134,15 +111,18 @@ def _refusing_taken_names(create: Any) -> Any:
     return checked
 
 
-def _journalled(
+def recorded_event(
     stack_id: str, stack: str, logical_id: str, kind: str, status: str, *args: Any, **kwargs: Any
 ) -> None:
+    """Write each event of a stack to the journal too."""
     reason = (args[0] if args else kwargs.pop("reason", "")) or express.reason(kind, status)
     _event(stack_id, stack, logical_id, kind, status, reason, *args[1:], **kwargs)
     record("resource", stack=stack, resource=logical_id, type=kind, status=status, reason=reason)
 
 
-def _cli_text(error: Any) -> Any:
+def worded_for_the_cli(error: Any) -> Any:
+    """Use the words by which the CDK CLI recognizes that a stack does not exist."""
+
     def translated(code: str, message: str, *args: Any) -> Any:
         return error(
             code,
@@ -153,7 +133,8 @@ def _cli_text(error: Any) -> Any:
     return translated
 
 
-def _describe_type(parameters: dict[str, Any]) -> Any:
+def describe_type(parameters: dict[str, Any]) -> Any:
+    """DescribeType of the Runtime."""
     name = parameters["TypeName"][0]
     if name != agentcore.TYPE:
         return handlers._error("TypeNotFoundException", f"The type '{name}' is not found", 404)

@@ -14,16 +14,20 @@ from ministack.services.cloudformation import provisioners
 from . import codebuild_limits
 
 
-def install() -> None:
+def creating(create: Any) -> Any:
     """Refuse what CodeBuild refuses, and keep what ministack drops of a project."""
-    handlers = provisioners._RESOURCE_HANDLERS["AWS::CodeBuild::Project"]
-    create, update = handlers["create"], handlers["update"]
 
     def create_project(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, str]]:
         _check(properties.get("Name", ""), properties)
         name, attributes = create(logical_id, properties, stack)
         _keep_settings(name, properties)
         return name, attributes
+
+    return create_project
+
+
+def updating(update: Any) -> Any:
+    """The same for an update of the project in place."""
 
     def update_project(
         name: str, old: dict[str, Any], new: dict[str, Any], stack: str
@@ -33,12 +37,12 @@ def install() -> None:
         _keep_settings(kept, new)
         return kept, attributes
 
-    handlers.update(create=create_project, update=update_project)
-    for name in ("_create_project", "_update_project"):
-        setattr(service, name, _refusing(getattr(service, name)))
+    return update_project
 
 
-def _refusing(answer: Any) -> Any:
+def refusing(answer: Any) -> Any:
+    """The same for CreateProject and UpdateProject."""
+
     def checked(request: dict[str, Any]) -> Any:
         name, source = request.get("name", ""), request.get("source") or {}
         refusal = codebuild_limits.refused_project(name, source, request.get("environment") or {})

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
+from ministack.services.cloudformation import changesets, handlers, stacks
 
 Parameters = dict[str, Any]
 Action = Callable[[Parameters], Any]
@@ -43,23 +43,6 @@ _operations: dict[str, Operation] = {}
 _current: contextvars.ContextVar[Operation] = contextvars.ContextVar("operation", default=PLAIN)
 
 
-def install() -> None:
-    """Let the operations of stacks have a mode."""
-    for module in (handlers, changesets):
-        module._deploy_stack_async = _run
-    stacks._replacing_change = _replacement
-    actions = handlers._ACTION_HANDLERS
-    for name in ("CreateStack", "UpdateStack", "CreateChangeSet"):
-        actions[name] = _asking(actions[name], is_change_set=name == "CreateChangeSet")
-    actions["ExecuteChangeSet"] = _executing(actions["ExecuteChangeSet"])
-    actions["RollbackStack"] = _rolling_back(actions["RollbackStack"])
-    for name, identifier in (("DescribeStacks", "StackId"), ("DescribeChangeSet", "ChangeSetId")):
-        actions[name] = _describing(actions[name], identifier)
-    for kind in ("AWS::IAM::Role", "AWS::IAM::Policy"):
-        handler = provisioners._RESOURCE_HANDLERS[kind]
-        handler.update(create=_creating(handler["create"]), update=_updating(handler["update"]))
-
-
 def is_known(role: str) -> bool:
     """Whether IAM knows by now what an express operation has granted to this role."""
     return time.time() >= _known_at.get(role, 0.0)
@@ -71,7 +54,7 @@ def reason(kind: str, status: str) -> str:
     return COMPLETED if done and _current.get().mode == EXPRESS else ""
 
 
-def _asking(action: Action, is_change_set: bool) -> Action:
+def with_mode(action: Action, is_change_set: bool) -> Action:
     """Read the mode of an operation, and refuse what AWS refuses after a failed one."""
 
     def asked(parameters: Parameters) -> Any:
@@ -103,7 +86,7 @@ def _asking(action: Action, is_change_set: bool) -> Action:
     return asked
 
 
-def _executing(action: Action) -> Action:
+def as_the_change_set_says(action: Action) -> Action:
     """The operation runs as its change set was created."""
 
     def executed(parameters: Parameters) -> Any:
@@ -127,7 +110,9 @@ def _executing(action: Action) -> Action:
     return executed
 
 
-def _rolling_back(action: Action) -> Action:
+def refusing_rollback_of_express(action: Action) -> Action:
+    """Refuse RollbackStack for a stack that failed in express mode."""
+
     def rolled_back(parameters: Parameters) -> Any:
         if _failed_in_express_mode(handlers._p(parameters, "StackName")):
             return handlers._error(
@@ -140,30 +125,31 @@ def _rolling_back(action: Action) -> Action:
     return rolled_back
 
 
-def _describing(action: Action, identifier: str) -> Action:
+def showing_mode(action: Action, identifier: str) -> Action:
     """Add the mode, by which the CDK CLI knows how a failed stack can go on."""
 
     def described(parameters: Parameters) -> Any:
         status, headers, body = action(parameters)
 
-        def with_mode(found: re.Match[str]) -> str:
+        def add_mode(found: re.Match[str]) -> str:
             operation = _operations.get(found[1], PLAIN)
             disabled = str(operation.without_rollback).lower()
             config = f"<Mode>{operation.mode}</Mode><DisableRollback>{disabled}</DisableRollback>"
             return f"{found[0]}<DeploymentConfig>{config}</DeploymentConfig>"
 
         pattern = rf"<{identifier}>([^<]*)</{identifier}>"
-        return status, headers, re.sub(pattern, with_mode, body.decode()).encode()
+        return status, headers, re.sub(pattern, add_mode, body.decode()).encode()
 
     return described
 
 
-async def _run(stack_name: str, stack_id: str, *args: Any, **kwargs: Any) -> None:
+async def run_operation(stack_name: str, stack_id: str, *args: Any, **kwargs: Any) -> None:
+    """Run the operation of a stack in its mode."""
     _current.set(_operations.get(stack_id, PLAIN))
     await _deploy(stack_name, stack_id, *args, **kwargs)
 
 
-def _replacement(*args: Any) -> Any:
+def refuse_replacement_without_rollback(*args: Any) -> Any:
     """An operation that cannot be rolled back replaces nothing."""
     replacing = _replacing(*args)
     if replacing and _current.get().without_rollback:
@@ -171,7 +157,9 @@ def _replacement(*args: Any) -> Any:
     return replacing
 
 
-def _creating(create: Any) -> Any:
+def granting_on_create(create: Any) -> Any:
+    """Let what an express operation grants to a role be unknown to IAM for a while."""
+
     def created(logical_id: str, properties: Parameters, *args: Any) -> Any:
         answer = create(logical_id, properties, *args)
         _grant(properties.get("Roles") or [answer[0]])
@@ -180,7 +168,9 @@ def _creating(create: Any) -> Any:
     return created
 
 
-def _updating(update: Any) -> Any:
+def granting_on_update(update: Any) -> Any:
+    """Let what an express operation grants to a role anew be unknown to IAM for a while."""
+
     def updated(identifier: str, old: Parameters, new: Parameters, *args: Any) -> Any:
         answer = update(identifier, old, new, *args)
         if old != new:

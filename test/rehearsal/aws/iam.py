@@ -12,7 +12,8 @@ from ministack.core import iam_actions, iam_evaluator, responses
 from ministack.services import iam, sts
 
 from . import express
-from .journal import fault, record
+from .faults import fault
+from .journal import record
 from .partition import PARTITION
 
 _pin_origin = app.pin_request_origin
@@ -21,17 +22,12 @@ _enforce = iam_evaluator.enforce
 _refusable: dict[str, str] = {}
 
 
-def install() -> None:
-    """Check calls against the resources that IAM checks, and count the plain HTTP of 127.0.0.1 as TLS.
-
-    The bucket policy of `cdk bootstrap` asks for `aws:SecureTransport`.
-    """
-    app.pin_request_origin = lambda address, _secure: _pin_origin(address, True)
-    iam_actions.extract_resource_arn = _resource_arn
-    iam_evaluator.enforce = _enforced
+def pin_origin_as_tls(address: str, _secure: bool) -> None:
+    """Count the plain HTTP of 127.0.0.1 as TLS: the bootstrap bucket asks for `aws:SecureTransport`."""
+    _pin_origin(address, True)
 
 
-def _resource_arn(service: str, *args: Any, **kwargs: Any) -> str:
+def resource_arn(service: str, *args: Any, **kwargs: Any) -> str:
     """What IAM checks a call against: a log's stream, a named repository, and for a build its project.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodebuild.html
@@ -52,7 +48,7 @@ def _resource_arn(service: str, *args: Any, **kwargs: Any) -> str:
     return f"arn:{PARTITION}:{service}:{responses.get_region()}:{responses.get_account_id()}:{resource}"
 
 
-def _enforced(access_key: str, action: str, *args: Any, **kwargs: Any) -> Any:
+def enforce(access_key: str, action: str, *args: Any, **kwargs: Any) -> Any:
     """Refuse a call of a build or a function as long as a new permission is not known yet."""
     principal = _refusable.get(access_key) or _function_role(access_key)
     if principal and (fault("AccessDenied", action=action) or not express.is_known(principal.split("/")[1])):

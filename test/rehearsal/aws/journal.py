@@ -1,4 +1,4 @@
-"""The folder that the emulated AWS and the rehearsal share: the journal, the faults, the settings."""
+"""The journal of the emulated AWS, in the folder that it shares with the scenarios."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 FOLDER = Path(os.environ.get("REHEARSAL_FOLDER", "."))
 JOURNAL = FOLDER / "journal.jsonl"
-FAULTS = FOLDER / "faults.json"
 _lock = threading.Lock()
 
 
@@ -20,23 +19,3 @@ def record(kind: str, **values: Any) -> None:
     line = json.dumps({"at": time.time(), "kind": kind, **values}, default=str)
     with _lock, JOURNAL.open("a") as journal:
         journal.write(line + "\n")
-
-
-def fault(kind: str, **subject: str) -> dict[str, Any] | None:
-    """The next planned fault of this kind that fits the subject; each is used up after `times` uses.
-
-    A plan may name a part of the subject; of a `reference` it names the beginning.
-    """
-    with _lock:
-        planned: list[dict[str, Any]] = json.loads(FAULTS.read_text()) if FAULTS.exists() else []
-        for entry in planned:
-            if entry["kind"] == kind and all(_fits(entry, key, value) for key, value in subject.items()):
-                entry["times"] -= 1
-                FAULTS.write_text(json.dumps([each for each in planned if each["times"] > 0]))
-                return entry
-    return None
-
-
-def _fits(entry: dict[str, Any], key: str, value: str) -> bool:
-    planned: str = entry.get(key, "")
-    return value.startswith(planned) if key == "reference" else planned in value

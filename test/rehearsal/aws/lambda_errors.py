@@ -13,11 +13,6 @@ UNKNOWN = "Runtime.HandlerError"
 _execute = service._execute_function_warm
 
 
-def install() -> None:
-    """Name the exception, which ministack leaves to the log."""
-    service._execute_function_warm = execute
-
-
 def execute(*args: Any) -> dict[str, Any]:
     """Read the exception's class off the last line of the traceback."""
     result: dict[str, Any] = _execute(*args)

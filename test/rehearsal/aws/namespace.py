@@ -87,7 +87,6 @@ class Namespace:
             "programs": [path for path in sorted(visible) if not Path("/usr").is_relative_to(path)],
             "links": links,
             "files": {**files, "/etc/docker/daemon.json": json.dumps(daemon)},
-            "docker": str(root / "usr/bin/docker"),
             "daemon_environment": {
                 "PATH": PATH,
                 "HOME": "/root",

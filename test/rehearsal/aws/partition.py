@@ -16,7 +16,7 @@ from types import CodeType
 PARTITION = os.environ.get("REHEARSAL_PARTITION", "aws")
 URL_SUFFIX = os.environ.get("REHEARSAL_URL_SUFFIX", "amazonaws.com")
 
-_REPLACED = {
+REPLACED = {
     "arn:aws:": f"arn:{PARTITION}:",
     '"AWS::Partition": "aws"': f'"AWS::Partition": "{PARTITION}"',
     '"AWS::URLSuffix": "amazonaws.com"': f'"AWS::URLSuffix": "{URL_SUFFIX}"',
@@ -28,7 +28,7 @@ class _Loader(SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
         source = self.get_data(path).decode()
-        for text, replacement in _REPLACED.items():
+        for text, replacement in REPLACED.items():
             source = source.replace(text, replacement)
         return compile(source, path, "exec", dont_inherit=True)
 
@@ -46,6 +46,6 @@ class _Finder(MetaPathFinder):
 
 
 def install() -> None:
-    """Before ministack is imported: let it be of the account's partition."""
+    """Let ministack, which is not imported yet, use the partition of the account."""
     if (PARTITION, URL_SUFFIX) != ("aws", "amazonaws.com"):
         sys.meta_path.insert(0, _Finder())

@@ -8,19 +8,12 @@ from typing import Any
 
 from ministack.services import ecr
 
-from .journal import fault, record
+from .faults import fault
+from .journal import record
 
 _put_manifest = ecr._v2_put_manifest
 _batch_get_image = ecr._batch_get_image
 _describe_images = ecr._describe_images
-
-
-def install() -> None:
-    """Journal the pushes and let planned faults happen."""
-    ecr._v2_put_manifest = put_manifest
-    ecr._batch_get_image = batch_get_image
-    ecr._describe_images = describe_images
-    ecr._get_download_url_for_layer = get_download_url_for_layer
 
 
 def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes) -> Any:

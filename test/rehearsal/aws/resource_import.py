@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ministack.services import bedrock_agentcore, ecr
-from ministack.services.cloudformation import changesets, provisioners
+from ministack.services.cloudformation import changesets
 
 from . import agentcore
 
@@ -18,21 +18,13 @@ REPOSITORY = "AWS::ECR::Repository"
 Adopted = tuple[str, dict[str, str]]
 
 
-def install() -> None:
-    """Add the types by their primary identifiers."""
-    changesets._IMPORT_LOOKUPS |= {
-        agentcore.TYPE: (("AgentRuntimeId",), _runtime_problem),
-        REPOSITORY: (("RepositoryName",), _repository_problem),
-    }
-    provisioners._RESOURCE_HANDLERS[agentcore.TYPE]["import"] = _import_runtime
-    provisioners._RESOURCE_HANDLERS[REPOSITORY]["import"] = _import_repository
-
-
-def _runtime_problem(identifier: str) -> str | None:
+def runtime_problem(identifier: str) -> str | None:
+    """Why there is no Runtime to import, or None."""
     return _problem(agentcore.TYPE, identifier, bedrock_agentcore._runtimes)
 
 
-def _repository_problem(name: str) -> str | None:
+def repository_problem(name: str) -> str | None:
+    """Why there is no repository to import, or None."""
     return _problem(REPOSITORY, name, ecr._repositories)
 
 
@@ -41,13 +33,14 @@ def _problem(kind: str, identifier: str, existing: Any) -> str | None:
     return None if identifier in existing else missing
 
 
-def _import_runtime(identifier: dict[str, str]) -> Adopted:
+def import_runtime(identifier: dict[str, str]) -> Adopted:
     """Take over the Runtime as it is: its image is not looked at, and it gets no new version."""
     name = identifier["AgentRuntimeId"]
     return name, agentcore.adopt(name, bedrock_agentcore._runtimes[name])
 
 
-def _import_repository(identifier: dict[str, str]) -> Adopted:
+def import_repository(identifier: dict[str, str]) -> Adopted:
+    """Take over the repository as it is."""
     repository = ecr._repositories[identifier["RepositoryName"]]
     return identifier["RepositoryName"], {
         "Arn": repository["repositoryArn"],

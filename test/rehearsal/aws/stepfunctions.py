@@ -19,18 +19,16 @@ _call_lambda = service._call_lambda
 _role: contextvars.ContextVar[str] = contextvars.ContextVar("role")
 
 
-def install() -> None:
-    """Check invocations against the role of the state machine."""
-    service._execute_task = _with_role
-    service._call_lambda = _checked
-
-
-def _with_role(state: dict[str, Any], value: Any, execution: dict[str, Any], context: dict[str, Any]) -> Any:
+def execute_task(
+    state: dict[str, Any], value: Any, execution: dict[str, Any], context: dict[str, Any]
+) -> Any:
+    """Remember the role with which a task runs."""
     _role.set(service._state_machines[execution["stateMachineArn"]]["roleArn"])
     return _execute_task(state, value, execution, context)
 
 
-def _checked(function: str, event: Any) -> Any:
+def call_lambda(function: str, event: Any) -> Any:
+    """Refuse to invoke a function that the role of the state machine may not invoke."""
     role, action = _role.get(), "lambda:InvokeFunction"
     arn = function
     if not function.startswith("arn:"):

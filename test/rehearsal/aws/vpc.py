@@ -29,12 +29,6 @@ ANYWHERE = (
 PERMISSION = "ec2:CreateNetworkInterfacePermission"
 
 
-def install(handlers: dict[str, Any]) -> None:
-    """Make the types known to CloudFormation."""
-    handlers["AWS::EC2::EIP"] = {"create": _create_address, "delete": _delete_address}
-    handlers["AWS::EC2::NatGateway"] = {"create": _create_gateway, "delete": _delete_gateway}
-
-
 def check(role_arn: str, vpc: dict[str, Any]) -> None:
     """Refuse a build whose role may not use the network interfaces of its VPC."""
     interface = f"arn:{PARTITION}:ec2:{get_region()}:{get_account_id()}:network-interface/eni-1"
@@ -77,3 +71,7 @@ def _answered(answer: Any, element: str) -> str:
     if not found:
         raise ValueError(text)
     return found[1]
+
+
+ADDRESS_HANDLER = {"create": _create_address, "delete": _delete_address}
+NAT_GATEWAY_HANDLER = {"create": _create_gateway, "delete": _delete_gateway}
