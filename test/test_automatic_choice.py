@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from aws_cdk import Annotations as CdkAnnotations
-from aws_cdk import App, Stack, Stage
+from aws_cdk import Stack, Stage
 from aws_cdk.assertions import Annotations, Match
 
 from test.synth import container_uri, new_app, new_image, new_runtime, synthesize
@@ -105,7 +105,7 @@ def test_fails_when_the_environment_variable_has_another_value(host: Host, value
     assert expected in found["error"]
 
 
-def test_fails_when_the_context_value_is_unknown(app: App, agent: Path) -> None:
+def test_fails_when_the_context_value_is_unknown(agent: Path) -> None:
     for number, value in enumerate(["docker", True, 1]):
         stack = Stack(new_app(agent.parent / str(number), {CONTEXT: value}), "Agent")
         with pytest.raises(RuntimeError, match=f"context '{CONTEXT}' must be 'local' or 'codebuild', got"):

@@ -161,9 +161,7 @@ def test_the_output_directory_of_the_cdk_is_excluded(tmp_path: Path, mode: str) 
 
 
 @both_modes
-def test_the_default_output_directory_of_the_cdk_cli_is_excluded(
-    tmp_path: Path, mode: str, agent: Path
-) -> None:
+def test_the_default_output_directory_of_the_cdk_cli_is_excluded(tmp_path: Path, mode: str) -> None:
     left_by_the_command_line = Path("cdk.out")
     if left_by_the_command_line.exists():
         pytest.skip("the working directory has a cdk.out of its own")

@@ -217,7 +217,7 @@ def test_an_immutable_role_is_not_changed(app: App, stack: Stack, agent: Path, b
     assert pulling_policies(synthesize(app).only) == []
 
 
-def literal_role(stack: Stack) -> str:
+def literal_role(_stack: Stack) -> str:
     return ROLE_ARN
 
 
@@ -487,7 +487,7 @@ def test_warns_when_the_repository_is_in_another_account(app: App) -> None:
     ]
 
 
-def test_fails_when_the_runtime_is_imported(app: App, stack: Stack, agent: Path) -> None:
+def test_fails_when_the_runtime_is_imported(stack: Stack, agent: Path) -> None:
     runtime = agentcore.Runtime.from_agent_runtime_attributes(
         stack,
         "Imported",
@@ -501,7 +501,7 @@ def test_fails_when_the_runtime_is_imported(app: App, stack: Stack, agent: Path)
         new_image(stack, agent).bind_runtime(runtime)
 
 
-def test_fails_when_the_construct_contains_no_runtime(app: App, stack: Stack, agent: Path) -> None:
+def test_fails_when_the_construct_contains_no_runtime(stack: Stack, agent: Path) -> None:
     with pytest.raises(
         RuntimeError, match=r"must be or contain an AWS::BedrockAgentCore::Runtime, got Agent/Bucket;"
     ):

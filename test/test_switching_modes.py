@@ -28,11 +28,11 @@ Build = Callable[[Stack], ImageBuild]
 MODES = ("codebuild", "local")
 
 
-def automatic(stack: Stack) -> ImageBuild:
+def automatic(_stack: Stack) -> ImageBuild:
     return ImageBuild.auto()
 
 
-def retained(stack: Stack) -> ImageBuild:
+def retained(_stack: Stack) -> ImageBuild:
     return ImageBuild.auto(code_build=CodeBuildOptions(removal_policy=RemovalPolicy.RETAIN))
 
 

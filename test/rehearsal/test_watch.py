@@ -36,6 +36,10 @@ class App:
         settings = {"app": f"{sys.executable} app.py", "watch": {"include": ["agent/**"]}}
         (folder / "cdk.json").write_text(json.dumps(settings))
         apps.source(folder / "agent", "1")
+        outcome = environment.cdk.run(
+            "deploy", "--require-approval=never", cwd=folder, more={"PYTHONPATH": BINDINGS}
+        )
+        assert outcome.succeeded, outcome.output
 
     def write(self, version: str) -> None:
         """Save a version of the agent, as editors do: in one step."""

@@ -92,16 +92,14 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BuildHost]
     monkeypatch.setattr(daemon, "PID_FILE", tmp_path / "docker.pid")
     monkeypatch.setattr(daemon, "CONFIG_FILE", tmp_path / "daemon.json")
     monkeypatch.setattr(daemon, "LOG_FILE", tmp_path / "dockerd.log")
-    monkeypatch.setattr(subprocess, "Popen", recording(subprocess.Popen, made.started))
+    monkeypatch.setattr(subprocess, "Popen", recording(made.started))
     yield made
     for process in made.started:
         process.kill()
         process.wait()
 
 
-def recording(
-    popen: Callable[..., "subprocess.Popen[bytes]"], started: list["subprocess.Popen[bytes]"]
-) -> Callable[..., "subprocess.Popen[bytes]"]:
+def recording(started: list["subprocess.Popen[bytes]"]) -> Callable[..., "subprocess.Popen[bytes]"]:
     """A constructor that records the daemons that it starts."""
 
     class Recorded(subprocess.Popen):  # type: ignore[type-arg]
@@ -128,7 +126,8 @@ def test_finds_no_daemon_behind_an_invalid_pid_file(content: str, host: BuildHos
     assert Daemon.running() is None
 
 
-def test_finds_no_daemon_without_a_pid_file(host: BuildHost) -> None:
+@pytest.mark.usefixtures("host")
+def test_finds_no_daemon_without_a_pid_file() -> None:
     assert Daemon.running() is None
 
 

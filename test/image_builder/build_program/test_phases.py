@@ -327,8 +327,9 @@ def test_lost_race_for_the_push_only_causes_a_notice(build: FakeHost) -> None:
     assert "notice: another build of the same source has pushed the image" in result.log
 
 
+@pytest.mark.usefixtures("build")
 def test_base_image_that_is_denied_to_a_new_role_is_pulled_again(
-    build: FakeHost, local: FakeHost, monkeypatch: pytest.MonkeyPatch
+    local: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept = denied_base_image(local, monkeypatch, REQUESTED_AT + 1)
     assert slept == [10]
@@ -336,16 +337,18 @@ def test_base_image_that_is_denied_to_a_new_role_is_pulled_again(
     assert all(CACHE_FROM in words for words in builds(local))
 
 
+@pytest.mark.usefixtures("build")
 def test_base_image_that_is_denied_to_an_old_role_fails(
-    build: FakeHost, local: FakeHost, monkeypatch: pytest.MonkeyPatch
+    local: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept = denied_base_image(local, monkeypatch, REQUESTED_AT + timeouts.PROPAGATION)
     assert slept == []
     assert [CACHE_FROM in words for words in builds(local)] == [True, False]
 
 
+@pytest.mark.usefixtures("build")
 def test_base_image_that_another_registry_denies_is_not_retried(
-    build: FakeHost, local: FakeHost, monkeypatch: pytest.MonkeyPatch
+    local: FakeHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert denied_base_image(local, monkeypatch, REQUESTED_AT + 1, "docker.io/library/base") == []
 

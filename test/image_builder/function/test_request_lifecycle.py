@@ -492,7 +492,7 @@ def test_images_that_do_not_fit_into_the_hour_fail_before_it_ends(
 class ShortestDelays(Random):
     """Draws the shortest delay that the jitter of a retry allows."""
 
-    def uniform(self, a: float, b: float) -> float:
+    def uniform(self, a: float, _b: float) -> float:
         return a
 
 

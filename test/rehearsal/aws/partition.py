@@ -35,7 +35,7 @@ class _Loader(SourceFileLoader):
 
 class _Finder(MetaPathFinder):
     def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: object = None
+        self, fullname: str, path: Sequence[str] | None, _target: object = None
     ) -> ModuleSpec | None:
         if fullname.partition(".")[0] != "ministack":
             return None
