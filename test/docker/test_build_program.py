@@ -30,7 +30,7 @@ from test.rehearsal import debian, engine
 from test.rehearsal.processes import free_port, spawn, stop, wait_until
 
 NOTHING = "FROM scratch\nCOPY Dockerfile /\n"
-PASSABLE = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=80)
+ARGUMENT_TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=80)
 MANIFESTS = [
     "application/vnd.docker.distribution.manifest.v2+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -41,7 +41,7 @@ MANIFESTS = [
 
 @dataclass
 class Docker:
-    """A real engine, and a work folder that the phase before the build has prepared."""
+    """A real engine, and a work folder as the phase before the build leaves it."""
 
     engine: engine.Engine
     settings: Settings
@@ -137,7 +137,7 @@ def docker(real_engine: engine.Engine, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def labels_of(docker: Docker, arguments: Mapping[str, str]) -> list[str]:
-    """What a Dockerfile that copies every build argument into a label makes of them."""
+    """The labels of a Dockerfile that copies every build argument into one."""
     labels = "".join(f'ARG {name}\nLABEL {name}="${name}"\n' for name in arguments)
     (docker.context / "Dockerfile").write_text(NOTHING + labels)
     docker.build(buildArgs=arguments)
@@ -152,7 +152,7 @@ def test_build_arguments_arrive_byte_for_byte(docker: Docker) -> None:
 
 
 @hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(PASSABLE, min_size=60, max_size=60))
+@given(st.lists(ARGUMENT_TEXTS, min_size=60, max_size=60))
 def test_any_build_arguments_arrive_byte_for_byte(docker: Docker, values: list[str]) -> None:
     assert labels_of(docker, {f"ARG_{n}": value for n, value in enumerate(values)}) == values
 
@@ -170,7 +170,7 @@ def test_dockerfiles_of_any_name_are_found(file: str, docker: Docker) -> None:
 
 
 @pytest.mark.parametrize("target", ["$(touch $CANARY)", "--push", "a b"])
-def test_targets_are_taken_as_they_are(
+def test_targets_are_passed_unchanged(
     target: str, docker: Docker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (docker.context / "Dockerfile").write_text(NOTHING)
@@ -306,7 +306,7 @@ def test_image_on_an_oci_base_has_docker_media_types(docker: Docker, registry: R
     assert "vnd.oci" not in content.decode()
 
 
-def test_push_of_an_image_that_is_there_is_found_out(docker: Docker, registry: Registry) -> None:
+def test_an_image_that_is_already_pushed_is_found(docker: Docker, registry: Registry) -> None:
     local = in_registry(docker, registry, "race")
     (local.context / "Dockerfile").write_text(NOTHING)
     local.build()
@@ -325,7 +325,7 @@ def test_layer_cache_is_written_and_read(
     assert "wrote the layer cache in" in capsys.readouterr().out
     later = replace(local.settings, image_tag="2" * 64, previous_image_tag=TAG)
     if local.engine.private:
-        local.engine.forget_builds()
+        local.engine.prune_build_cache()
     replace(local, settings=later).build()
     said = capsys.readouterr().out
     assert f"importing cache manifest from {registry.host}/cached:cache-{TAG}" in said
@@ -333,7 +333,7 @@ def test_layer_cache_is_written_and_read(
     local.engine.run("image", "rm", "--force", later.image_uri)
 
 
-def test_missing_cache_fails_no_build(
+def test_a_missing_cache_does_not_fail_the_build(
     docker: Docker, registry: Registry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local = in_registry(docker, registry, "uncached")
@@ -345,7 +345,7 @@ def test_missing_cache_fails_no_build(
     assert "repeating it without" not in said
 
 
-def test_time_out_ends_a_build_that_hangs(docker: Docker) -> None:
+def test_a_timeout_ends_a_build_that_hangs(docker: Docker) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         base = f"127.0.0.1:{silent.getsockname()[1]}/base"
         (docker.context / "Dockerfile").write_text(f"FROM {base}\n")

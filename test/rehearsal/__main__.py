@@ -1,4 +1,4 @@
-"""`python -m test.rehearsal`: deploy an app on this machine, in both modes, and talk to its agent."""
+"""`python -m test.rehearsal`: deploy an app on this machine, in both modes, and invoke its agent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODES = {
 
 
 def main() -> int:
-    """Deploy, read back, invoke; the exit status says whether all of it worked."""
+    """Deploy, inspect and invoke; the exit status says whether everything worked."""
     arguments = parse()
     sentence = engine.missing()
     if sentence:
@@ -36,7 +36,7 @@ def main() -> int:
         print(f"the rehearsal failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; everything that was started has been stopped", file=sys.stderr)
+        print("interrupted; everything has been stopped", file=sys.stderr)
         return 130
     return 0
 
@@ -85,7 +85,7 @@ def deploy(environment: Environment, app: Path, python: str, mode: str) -> None:
 
 
 def talk(environment: Environment, uri: str) -> None:
-    """Ask the agent something, or say why that is not possible here."""
+    """Invoke the agent, or say why that is not possible here."""
     try:
         with agent_container.running(environment.engine, environment.aws, uri) as address:
             print(f"  asked         POST /invocations {QUESTION.decode()}")

@@ -15,12 +15,12 @@ from .emulated_aws import EmulatedAws
 from .engine import Engine
 from .processes import RehearsalError
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 @contextlib.contextmanager
 def running(engine: Engine, aws: EmulatedAws, uri: str) -> Iterator[str]:
-    """Pull the image from the registry and run it; yields the address that answers.
+    """Pull the image and run it; yields its address.
 
     :raises RehearsalError: when the engine cannot run it, with the reason.
     """
@@ -35,10 +35,10 @@ def running(engine: Engine, aws: EmulatedAws, uri: str) -> Iterator[str]:
 
 
 def invoke(address: str, payload: bytes) -> str:
-    """`POST /invocations`, and what the agent answers."""
+    """The agent's response to `POST /invocations`."""
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{address}/invocations", payload, headers, method="POST")
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
         text: str = answer.read().decode()
     return text
 
@@ -52,11 +52,11 @@ def _answers(url: str) -> bool:
 
 
 def _wait_for_ping(engine: Engine, container: str, address: str) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:
         if engine.run("inspect", "--format={{.State.Running}}", container) != "true":
-            raise RehearsalError(f"the agent's container ended: {engine.run('logs', container)[-500:]}")
+            raise RehearsalError(f"the agent's container stopped: {engine.run('logs', container)[-500:]}")
         if _answers(f"{address}/ping"):
             return
         time.sleep(0.2)
-    raise RehearsalError(f"the agent did not answer GET /ping within {PATIENCE:.0f} s")
+    raise RehearsalError(f"the agent did not answer GET /ping within {TIMEOUT:.0f} s")

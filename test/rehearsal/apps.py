@@ -29,7 +29,7 @@ def source(folder: Path, version: str, dockerfile: str = DOCKERFILE) -> Path:
 def synthesize(
     output: Path, mode: str = "codebuild", region: Region = DEFAULT_REGION, /, **stacks: Fill
 ) -> Path:
-    """Write the assembly of an app with these stacks, as on a host whose builds are of this mode."""
+    """Synthesize an app with these stacks; the mode says who builds its images."""
     app = cdk.App(outdir=str(output), analytics_reporting=False, context={"arm64-agent-image:build": mode})
     for name, fill in stacks.items():
         fill(cdk.Stack(app, name, env=cdk.Environment(account=ACCOUNT, region=region.name)))
@@ -40,7 +40,7 @@ def synthesize(
 def image(
     scope: Construct, name: str, directory: Path, base: str = BUSYBOX_BASE, build: ImageBuild | None = None
 ) -> Arm64AgentRuntimeArtifact:
-    """The construct under rehearsal."""
+    """An image that is built from this directory."""
     return Arm64AgentRuntimeArtifact(
         scope, name, directory=str(directory), build_args={"BASE_IMAGE": base}, image_build=build
     )

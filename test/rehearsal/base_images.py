@@ -1,4 +1,4 @@
-"""The base images of the agents; on Debian they are made of its packages, and nothing is pulled."""
+"""The agents' base images; on Debian they are built from its packages, and nothing is pulled."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ LEFT_OUT = (
 )
 ENVIRONMENT = "ENV PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin PYTHONUNBUFFERED=1"
 PUBLIC = "public.ecr.aws/docker/library"
-ELF_OF_NOBODY = struct.pack("<4sBBBB8xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 0, 2, 9, 1, *[0] * 4, 64, *[0] * 5)
+FOREIGN_PROGRAM = struct.pack(
+    "<4sBBBB8xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 0, 2, 9, 1, *[0] * 4, 64, *[0] * 5
+)
 
 
 def python(engine: Engine, folder: Path, name: str) -> None:
-    """An arm64 image with Python: made of Debian's packages on Debian, the public one elsewhere."""
+    """An arm64 image with Python: built from Debian's packages on Debian, the public one elsewhere."""
     _arm64(engine, folder, name, f"{BUSYBOX} {PYTHON}", f"{PUBLIC}/python:3.13-slim")
 
 
@@ -43,9 +45,9 @@ def busybox(engine: Engine, folder: Path, name: str) -> None:
 
 
 def amd64(engine: Engine, folder: Path, name: str) -> None:
-    """An image for linux/amd64 whose shell no machine here runs, as an ARM host runs no amd64 programs."""
+    """A linux/amd64 image whose shell does not run here, as on an ARM host."""
     context = _context(folder, name)
-    (context / "sh").write_bytes(ELF_OF_NOBODY)
+    (context / "sh").write_bytes(FOREIGN_PROGRAM)
     (context / "sh").chmod(0o755)
     (context / "Dockerfile").write_text(f"FROM scratch\nCOPY sh /bin/sh\n{ENVIRONMENT}\n")
     _build(engine, context, name, "linux/amd64")

@@ -21,7 +21,7 @@ MAGIC = (
 
 
 def is_arm64() -> bool:
-    """Whether this machine runs arm64 programs itself."""
+    """Whether this machine runs arm64 programs natively."""
     return platform.machine() in ("aarch64", "arm64")
 
 
@@ -39,8 +39,8 @@ def _handlers() -> Iterator[str]:
 
 
 def is_needed(state: Path) -> bool:
-    """Whether a handler is to be registered, or held on to because another rehearsal registered it."""
-    wanted = not is_arm64() and (not is_registered() or (state / f"{NAME}.made").exists())
+    """Whether a handler must be registered, or kept because another rehearsal registered it."""
+    wanted = not is_arm64() and (not is_registered() or (state / f"{NAME}.created").exists())
     return wanted and _can_register()
 
 
@@ -52,7 +52,7 @@ def _can_register() -> bool:
 
 @contextlib.contextmanager
 def registered(qemu: Path, state: Path) -> Iterator[None]:
-    """Register `qemu` (a static binary) for arm64 programs, and take it out again when nobody needs it."""
+    """Register `qemu`, a static binary, for arm64 programs, and unregister it when no rehearsal needs it."""
 
     def register() -> bool:
         if is_registered():

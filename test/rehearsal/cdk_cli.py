@@ -1,4 +1,4 @@
-"""The real CDK command line, talking to the emulated account only."""
+"""The real CDK CLI, connected to the emulated account only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ globalThis.setTimeout = Object.defineProperties(quick, Object.getOwnPropertyDesc
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one CDK command printed, how it ended and when it began."""
+    """The output, exit status and time of a CDK command."""
 
     exit_status: int
     output: str
@@ -37,7 +37,7 @@ class Outcome:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the command ended well."""
+        """Whether the command succeeded."""
         return self.exit_status == 0
 
     @property
@@ -47,16 +47,16 @@ class Outcome:
 
 
 class Session:
-    """A CDK command that runs until it is ended, and what it has printed."""
+    """A CDK command that runs until it is stopped, and its output."""
 
     def __init__(self, printed: Iterable[str]) -> None:
-        """Read along."""
+        """Start reading the output."""
         self._output, self._read, self._ended = "", 0, False
         self._news = threading.Condition()
         threading.Thread(target=self._follow, args=(printed,), daemon=True).start()
 
     def expect(self, text: str) -> str:
-        """Wait until the command prints this text; what it has printed since the last one, in one line."""
+        """Wait until the command prints this text; returns the output since the last match, on one line."""
         with self._news:
             self._news.wait_for(lambda: self._ended or text in self._said(), TIMEOUT)
             said = self._said()
@@ -80,7 +80,7 @@ class Session:
 
 @dataclass(frozen=True)
 class CdkCli:
-    """The CDK command line with its environment."""
+    """The CDK CLI with its environment."""
 
     program: Path
     aws: EmulatedAws
@@ -88,7 +88,7 @@ class CdkCli:
     folder: Path
 
     def environment(self) -> dict[str, str]:
-        """No profile, no telemetry, no notices: nothing but the emulated account is contacted."""
+        """No profile, no telemetry, no notices: only the emulated account is contacted."""
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))
         }
@@ -107,13 +107,13 @@ class CdkCli:
         }
 
     def run(self, *arguments: str, cwd: Path | None = None, more: Mapping[str, str] | None = None) -> Outcome:
-        """Run one command to its end."""
+        """Run a command and wait for it."""
         environment = {**self.environment(), **(more or {})}
         return run(self.command(*arguments), environment, cwd or self.folder, TIMEOUT)
 
     @contextlib.contextmanager
     def session(self, *arguments: str, cwd: Path, more: Mapping[str, str]) -> Iterator[Session]:
-        """Run a command that does not end by itself for the duration of the block."""
+        """Run a command such as `cdk watch` for the duration of the block."""
         with _started(self.command(*arguments), {**self.environment(), **more}, cwd) as process:
             try:
                 yield Session(process.stdout or ())
@@ -121,7 +121,7 @@ class CdkCli:
                 os.killpg(process.pid, signal.SIGKILL)
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line with the options that every command gets."""
+        """The command line with the options of every command."""
         return [*launcher(self.program), "--no-version-reporting", *arguments]
 
     def bootstrap(self) -> Outcome:
@@ -139,7 +139,7 @@ class CdkCli:
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], folder: Path, seconds: float) -> Outcome:
-    """Run a command line to its end, for so many seconds at most."""
+    """Run a command line for at most this many seconds."""
     began = time.time()
     with _started(command, environment, folder) as process:
         try:
@@ -167,16 +167,16 @@ def _started(command: Sequence[str], environment: Mapping[str, str], folder: Pat
 def launcher(program: Path, fast_polling: bool = True) -> list[str]:
     """The command line that starts the CDK CLI.
 
-    The CLI asks CloudFormation for news every two to five seconds; with `fast_polling`, ten times as often.
+    The CLI polls CloudFormation every two to five seconds; with `fast_polling`, ten times as often.
     """
     preload = [f"--import=data:text/javascript,{quote(FAST_POLLING)}"] if fast_polling else []
     return ["node", *preload, str(program), "--no-notices", "--no-color"]
 
 
 def program(*folders: Path) -> Path:
-    """The CDK command line in the first of these node_modules folders that has it."""
+    """The CDK CLI in the first of these node_modules folders that has it."""
     for folder in folders:
         path = folder / "aws-cdk/bin/cdk"
         if path.exists():
             return path
-    raise RehearsalError("the CDK command line is not installed: run `npm ci` in the project's folder")
+    raise RehearsalError("the CDK CLI is not installed: run `npm ci` in the project's folder")

@@ -1,4 +1,4 @@
-"""One rehearsal for all scenarios, as an AWS account outlives a deployment too."""
+"""One environment for all scenarios, as an AWS account outlives its deployments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .environment import Environment, rehearsal
 
 @pytest.fixture(scope="session")
 def environment() -> Iterator[Environment]:
-    """The emulated account with its registry and tools; skipped, with the reason, where it cannot run."""
+    """The emulated account with its registry and tools; skipped with a reason where it cannot run."""
     sentence = engine.missing()
     if sentence:
         pytest.skip(sentence)

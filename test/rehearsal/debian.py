@@ -39,12 +39,12 @@ def _os_release() -> dict[str, str]:
 
 
 def codename() -> str:
-    """The machine's own suite, for example bookworm."""
+    """The suite of this machine, for example bookworm."""
     return _os_release().get("VERSION_CODENAME", SUITE)
 
 
 def _mirror() -> str:
-    """The mirror that the machine itself is configured to use."""
+    """The mirror that this machine is configured to use."""
     for path in [*sorted(SOURCES.glob("sources.list.d/*.sources")), *sorted(SOURCES.glob("**/*.list"))]:
         for match in re.finditer(
             r"(?:URIs:|^deb(?:\s+\[[^]]*\])?)\s+(\S+/debian)/?(?=\s)", path.read_text(), re.M
@@ -121,7 +121,7 @@ def _make_merged_usr(root: Path) -> None:
 
 
 def unpacked(name: str, packages: Sequence[str], keep: str = "") -> Path:
-    """The folder that holds these packages unpacked, from the cache when it is there.
+    """The folder with these packages unpacked, from the cache if possible.
 
     `keep` is the one program of a family (`qemu-aarch64` of `qemu-*`) that is kept in usr/bin.
     """

@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Region:
-    """A region of a partition, and the end of the host names there."""
+    """A region, its partition and the domain of its endpoints."""
 
     partition: str = "aws"
     name: str = "us-east-1"
@@ -52,7 +52,7 @@ class EmulatedAws:
 
     @property
     def endpoint(self) -> str:
-        """Where every AWS API of the account answers."""
+        """The endpoint of every AWS API."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -61,7 +61,7 @@ class EmulatedAws:
         return f"127.0.0.1:{self.port}"
 
     def environment(self) -> dict[str, str]:
-        """What makes an AWS SDK talk to this account and to nothing else."""
+        """The variables that make an AWS SDK use this account and nothing else."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
@@ -85,7 +85,7 @@ class EmulatedAws:
         )
 
     def journal(self, kind: str = "", since: float = 0.0) -> list[dict[str, Any]]:
-        """What happened in the account, oldest first."""
+        """The events in the account, oldest first."""
         path = self.folder / "journal.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
         events: list[dict[str, Any]] = [json.loads(line) for line in lines]
@@ -96,18 +96,18 @@ class EmulatedAws:
         return [event["id"] for event in self.journal("build", since) if event["status"] == "IN_PROGRESS"]
 
     def plan_fault(self, kind: str, times: int = 1, **details: Any) -> None:
-        """Let something go wrong the next `times` times that it comes up."""
+        """Make the next `times` operations of this kind fail."""
         path = self.folder / "faults.json"
         planned = json.loads(path.read_text()) if path.exists() else []
         path.write_text(json.dumps([*planned, {"kind": kind, "times": times, **details}]))
 
     def clear_faults(self) -> None:
-        """Let everything go well again, without a limit of builds."""
+        """Remove all planned faults and the limit of builds."""
         (self.folder / "faults.json").write_text("[]")
         self.limit_builds(None)
 
     def limit_builds(self, running: int | None) -> None:
-        """Let the account run this many builds at a time; five times as many may wait in the queue."""
+        """Limit the builds that run at a time; five times as many may be queued."""
         path = self.folder / "limits.json"
         staged = path.with_suffix(".new")
         staged.write_text(json.dumps({"running": running}))
@@ -121,7 +121,7 @@ class EmulatedAws:
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=waiting)
 
     def now(self) -> float:
-        """A point in time for `since`."""
+        """The current time, for `since`."""
         return time.time()
 
 

@@ -1,4 +1,4 @@
-"""The Docker engine: the one that is already there, or a private one that leaves no trace."""
+"""The Docker engine: the one that this machine has, or a private one that leaves no trace."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QEMU_PACKAGES = (f"qemu-user/{debian.SUITE}",)
 
 @dataclass(frozen=True)
 class Engine:
-    """A Docker engine that builds linux/arm64, and how to talk to it."""
+    """A Docker engine that builds linux/arm64, and how to reach it."""
 
     docker: str
     private: bool
@@ -37,7 +37,7 @@ class Engine:
 
     @property
     def is_on_this_machine(self) -> bool:
-        """Whether the engine is reached by a socket of this machine."""
+        """Whether the engine listens on a socket of this machine."""
         return self.environment["DOCKER_HOST"].startswith("unix://")
 
     def run(self, *arguments: str, check: bool = True) -> str:
@@ -68,10 +68,10 @@ class Engine:
             if len(line.split()) > 2 and len(line.split()[0]) > 20
         }
 
-    def forget_builds(self) -> None:
-        """Empty the build cache of a private engine, as a fresh CodeBuild host would have it."""
+    def prune_build_cache(self) -> None:
+        """Empty the build cache of a private engine, as it is on a fresh CodeBuild host."""
         if not self.private:
-            raise RehearsalError("the build cache of an engine that was there before is not emptied")
+            raise RehearsalError("the build cache of this machine's own engine is not emptied")
         self.run("buildx", "prune", "--all", "--force")
 
 
@@ -99,10 +99,10 @@ def _with_own_configuration(bare: Engine, stack: contextlib.ExitStack) -> Engine
 
 
 def missing() -> str | None:
-    """One sentence that says what this machine lacks for the rehearsal, or None."""
+    """What this machine lacks for the rehearsal, in one sentence, or None."""
     found = _existing()
     if found and not found.run("buildx", "version", check=False):
-        return f"the Docker engine is there, but `{found.docker} buildx version` fails: install docker-buildx"
+        return f"the Docker engine runs, but `{found.docker} buildx version` fails: install docker-buildx"
     if found and (platform.system() != "Linux" or not found.is_on_this_machine):
         return (
             "the rehearsal needs a Docker engine on this machine's own Linux, because its registry listens on"
@@ -243,7 +243,7 @@ def _started(root: Path, folder: Path) -> Iterator[Engine]:
     try:
         yield private
     finally:
-        stop(daemon, patience=30)
+        stop(daemon, timeout=30)
 
 
 def _unmount_below(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The whole rehearsal as one context manager: engine, account, base images, bootstrapped, ready to deploy."""
+"""The environment of a rehearsal: engine, emulated AWS and base images, bootstrapped."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ class Environment:
 
 @contextlib.contextmanager
 def rehearsal() -> Iterator[Environment]:
-    """Start everything, and stop everything at the end, after an interrupt too."""
-    with sigterm_as_interrupt(), engine() as docker, deployable(docker) as running:
+    """Start everything, and stop it at the end, also after an interrupt."""
+    with sigterm_as_interrupt(), engine() as docker, bootstrapped(docker) as running:
         _put_index(running.aws)
         yield running
 
 
 @contextlib.contextmanager
-def deployable(
+def bootstrapped(
     docker: Engine, region: Region = DEFAULT_REGION, images: Iterable[str] = MAKERS
 ) -> Iterator[Environment]:
-    """A bootstrapped account with these base images, for an engine that runs already."""
+    """A bootstrapped account with these base images, for a running engine."""
     program = cdk_cli.program(PROJECT / "node_modules")
     with contextlib.ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="arm64-rehearsal-"))
@@ -77,7 +77,7 @@ def deployable(
 
 
 def _serve(docker: Engine, cloud: EmulatedAws, name: str) -> None:
-    """Put a base image that Dockerfiles name into the account's registry."""
+    """Build a base image and push it to the account's registry."""
     cloud.client("ecr").create_repository(repositoryName=name.partition(":")[0])
     local = f"{cloud.registry}/{name}"
     MAKERS[name](docker, cloud.folder, local)
@@ -85,7 +85,7 @@ def _serve(docker: Engine, cloud: EmulatedAws, name: str) -> None:
 
 
 def _put_index(cloud: EmulatedAws) -> None:
-    """An index that offers linux/amd64 only, as most published base images without arm64 are."""
+    """Push an index of linux/amd64 only, as published base images without arm64 have."""
     ecr, name = cloud.client("ecr"), "base/amd64"
     (image,) = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": "1"}])["images"]
     entry = {

@@ -50,19 +50,19 @@ def spawn(
         )
 
 
-def stop(process: subprocess.Popen[bytes], patience: float = 15.0) -> None:
-    """End a process started by `spawn`, and everything left in its group."""
+def stop(process: subprocess.Popen[bytes], timeout: float = 15.0) -> None:
+    """Stop a process started by `spawn`, and everything left in its group."""
     with contextlib.suppress(ProcessLookupError):
         if process.poll() is None:
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(patience)
+                process.wait(timeout)
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def wait_until(ready: Callable[[], bool], what: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait for `ready`, and fail with the end of the log when the process ends first or takes over 60 s."""
+    """Wait for `ready`; fail with the end of the log when the process exits first or takes over 60 s."""
     deadline = time.monotonic() + 60
     while not ready():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -79,7 +79,7 @@ def answers(port: int) -> bool:
 
 @contextlib.contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that every context manager closes."""
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does: every context manager closes then."""
 
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What the scenarios read back from the account."""
+"""Queries about the state of the account."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def stack_status(aws: EmulatedAws, stack: str) -> str:
 
 
 def repositories(aws: EmulatedAws) -> set[str]:
-    """The names of the repositories, but for base images and the CDK's own."""
+    """The names of all repositories, except those of base images and of the CDK."""
     names = {r["repositoryName"] for r in aws.client("ecr").describe_repositories()["repositories"]}
     return {name for name in names if not name.startswith(("base/", "cdk-"))}
 
 
 def tags(aws: EmulatedAws, repository: str) -> set[str]:
-    """The image tags of a repository, but for layer caches."""
+    """The image tags of a repository, except layer caches."""
     images = aws.client("ecr").list_images(repositoryName=repository)["imageIds"]
     return {i["imageTag"] for i in images if "imageTag" in i and not i["imageTag"].startswith("cache-")}
 
@@ -56,7 +56,7 @@ def platform(aws: EmulatedAws, uri: str) -> str:
 
 
 def leftovers(aws: EmulatedAws) -> dict[str, list[str]]:
-    """Everything that the library's stacks make, if any of it is still there."""
+    """The resources of the library's stacks that still exist, by kind."""
     stacks = aws.client("cloudformation").describe_stacks()["Stacks"]
     iam = aws.client("iam").list_roles()["Roles"]
     found = {

@@ -1,4 +1,4 @@
-"""What rehearsals that run at the same time share: the first makes it, the last takes it away."""
+"""Resources that concurrent rehearsals share: the first creates them, the last removes them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def reference_counted(
-    name: str, folder: Path, make: Callable[[], bool], remove: Callable[[], None]
+    name: str, folder: Path, create: Callable[[], bool], remove: Callable[[], None]
 ) -> Iterator[None]:
-    """Call `make`, which says whether there was something to make, and at the last end `remove`.
+    """Call `create`, which returns whether it created anything; the last user calls `remove`.
 
-    A lock in `folder` is held by everybody who needs it; a mark there says that it is to be removed, even if
-    the rehearsal that made it was killed.
+    Each user holds a shared lock in `folder`. A mark there records that the resource must be removed, even if
+    the rehearsal that created it was killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    mark = folder / f"{name}.made"
+    mark = folder / f"{name}.created"
     with (folder / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
-        if make():
+        if create():
             mark.touch()
         try:
             yield

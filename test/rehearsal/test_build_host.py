@@ -1,4 +1,4 @@
-"""A build runs on a host like CodeBuild's, and CodeBuild refuses and delays what AWS refuses and delays."""
+"""A build runs on a host like CodeBuild's, and the emulated CodeBuild refuses and delays as AWS does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .aws.build_host import SharedHost
 from .aws.namespace import CGROUPS, PREFIX
 from .emulated_aws import ACCOUNT, EmulatedAws
 from .environment import BUSYBOX_BASE, Environment
-from .test_containment import family, processes
+from .test_containment import descendants, processes
 
 BUCKET, REPOSITORY, REGISTRY = "host-sources", "host/images", BUSYBOX_BASE.partition("/")[0]
 ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT}-us-east-1"
@@ -149,7 +149,7 @@ def host(environment: Environment, project: Project) -> Project:
 
 
 def machine() -> dict[str, object]:
-    """What a host could leave on this machine."""
+    """The traces that a host could leave on this machine."""
     return {
         "mounts": [line for line in Path("/proc/mounts").read_text().splitlines() if PREFIX in line],
         "bridge": Path("/sys/class/net/docker0").exists(),
@@ -161,7 +161,7 @@ def machine() -> dict[str, object]:
 def daemons() -> list[str]:
     """The Docker engines that this process has started, directly or not."""
     lines = processes()
-    found = [lines.get(pid, "") for pid in family(os.getpid())]
+    found = [lines.get(pid, "") for pid in descendants(os.getpid())]
     return sorted(line for line in found if "dockerd" in line or "containerd" in line)
 
 
@@ -185,7 +185,7 @@ def test_engine_is_empty_and_started_as_the_curated_image_starts_it(host: Projec
 def test_commands_see_codebuilds_environment_and_nothing_of_this_machine(
     host: Project, tmp_path: Path
 ) -> None:
-    """The temporary folder leads to the rehearsal's programs, if the checkout lies there, and no further."""
+    """The temporary folder shows only the rehearsal's programs, if the checkout is there."""
     (tmp_path / "of-this-machine").touch()
     lines = host.run(
         'echo "docker_host=${DOCKER_HOST-unset} home=$HOME user=$(id -u) $PWD $CODEBUILD_SRC_DIR"',
@@ -414,7 +414,7 @@ def test_an_unreadable_source_fails_the_download(project: Project) -> None:
     assert (record["buildStatus"], record["phases"][-2]["phaseType"]) == ("FAILED", "DOWNLOAD_SOURCE")
 
 
-def test_docker_host_is_always_set_for_an_engine_that_was_there(
+def test_docker_host_is_always_set_for_this_machines_own_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     docker = tmp_path / "docker"
@@ -427,7 +427,7 @@ def test_docker_host_is_always_set_for_an_engine_that_was_there(
     assert found.environment["DOCKER_HOST"] == "unix:///var/run/docker.sock"
 
 
-def test_a_build_on_an_engine_that_was_there_has_docker_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_on_this_machines_own_engine_has_docker_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REHEARSAL_LAUNCHERS", "/launchers")
     monkeypatch.setenv("DOCKER_HOST", "unix:///run/user/1000/docker.sock")
     host = SharedHost(print)

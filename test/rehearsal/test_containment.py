@@ -1,4 +1,4 @@
-"""The rehearsal keeps to itself: nothing listens or connects beyond 127.0.0.1, nothing is left behind."""
+"""The rehearsal is contained: nothing listens or connects beyond 127.0.0.1, nothing is left behind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAEMONS = (
 
 
 def processes() -> dict[int, str]:
-    """The command lines of all processes that run; one that has ended and is not yet reaped has none."""
+    """The command lines of all running processes; one that has exited and is not reaped yet has none."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -39,8 +39,8 @@ def processes() -> dict[int, str]:
     return {pid: line for pid, line in found.items() if line}
 
 
-def family(ancestor: int) -> set[int]:
-    """A process and all that descend from it."""
+def descendants(ancestor: int) -> set[int]:
+    """A process and all its descendants."""
     parents = {}
     for pid in processes():
         try:
@@ -92,7 +92,9 @@ def test_everything_listens_and_connects_on_127_0_0_1_only(environment: Environm
     skip_unless_linux()
     image = PYTHON_BASE.replace(PYTHON_BASE.partition("/")[0], environment.aws.registry)
     environment.engine.run("pull", "--quiet", "--platform=linux/arm64", image)
-    mine = {pid for pid in family(os.getpid()) if any(name in processes().get(pid, "") for name in DAEMONS)}
+    mine = {
+        pid for pid in descendants(os.getpid()) if any(name in processes().get(pid, "") for name in DAEMONS)
+    }
     assert mine
     for state, local, remote in sockets(mine):
         listening = state == "0A"
@@ -110,7 +112,7 @@ def test_an_agent_container_is_published_on_127_0_0_1_and_removed(environment: E
     assert environment.engine.containers() == before
 
 
-def marks(temporary: Path) -> dict[str, object]:
+def traces(temporary: Path) -> dict[str, object]:
     """What a run could leave on this machine."""
     return {
         "folders": sorted(temporary.iterdir()),
@@ -127,7 +129,7 @@ def test_everything_is_stopped_after(number: signal.Signals, tmp_path: Path) -> 
     if engine.missing():
         pytest.skip(str(engine.missing()))
     temporary = Path(tempfile.mkdtemp(prefix="a-"))
-    before = marks(temporary)
+    before = traces(temporary)
     log = tmp_path / "demo.log"
     with log.open("wb") as output:
         demo = subprocess.Popen(
@@ -143,11 +145,11 @@ def test_everything_is_stopped_after(number: signal.Signals, tmp_path: Path) -> 
         assert demo.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.1)
-    started = family(demo.pid)
+    started = descendants(demo.pid)
     assert len(started) > 3
     demo.send_signal(number)
     assert demo.wait(120) == 130, log.read_text()
     survivors = {pid: line for pid, line in processes().items() if pid in started}
     assert survivors == {}
-    assert marks(temporary) == before
+    assert traces(temporary) == before
     temporary.rmdir()

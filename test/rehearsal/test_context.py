@@ -1,4 +1,4 @@
-"""What arrives in a build of `COPY . /` is what `docker build` of the directory would see, in every mode."""
+"""In every mode, `COPY . /` copies what `docker build` of the directory would copy."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def entries(archive: tarfile.TarFile) -> Iterator[tuple[str, str]]:
 
 
 def listing(archive: bytes) -> dict[str, str]:
-    """Every entry of an image's file system, but for what a container adds."""
+    """Every entry of an image's file system, except what a container adds."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as opened:
         found = dict(entries(opened))
     added = {"", ".", ".dockerenv", "dev", "etc", "proc", "sys", "dev/console", "dev/pts", "dev/shm"}
@@ -85,7 +85,7 @@ def listing(archive: bytes) -> dict[str, str]:
 
 
 def built(engine: Engine, directory: Path, folder: Path, file: str = "Dockerfile") -> dict[str, str]:
-    """What docker itself makes of the directory."""
+    """What docker itself builds from the directory."""
     target = folder / "built.tar"
     engine.run(
         "buildx", "build", "--platform=linux/arm64", "--provenance=false", f"--file={directory / file}",
@@ -152,7 +152,7 @@ def test_thousands_of_links_and_long_build_arguments_arrive(environment: Environ
     environment.delete_stacks(tmp_path / "out")
 
 
-def test_files_that_would_change_how_python_starts_do_not_disturb_the_build(
+def test_files_that_change_how_python_starts_do_not_affect_the_build(
     environment: Environment, tmp_path: Path
 ) -> None:
     directory = apps.source(tmp_path / "agent", "1", DOCKERFILE)
@@ -178,7 +178,7 @@ def samples() -> list[str]:
 
 
 def test_ignore_files_mean_what_they_mean_to_docker(environment: Environment, tmp_path: Path) -> None:
-    """Twenty random ignore files: what the assets of both modes build is what the directory itself builds."""
+    """Twenty random ignore files: the assets of both modes build what the directory itself builds."""
     trees = [plant(tmp_path / f"agent-{index}", sample) for index, sample in enumerate(samples())]
     wanted = [without_pycache(built(environment.engine, tree, tmp_path)) for tree in trees]
 
@@ -210,6 +210,6 @@ def without_pycache(tree: dict[str, str]) -> dict[str, str]:
 
 
 def without_empty_directories(tree: dict[str, str]) -> dict[str, str]:
-    """A directory of which everything is ignored is staged by the CDK or not, as it comes."""
+    """The CDK may or may not stage a directory of which everything is ignored."""
     parents = {str(parent) for name in tree if tree[name] != "directory" for parent in Path(name).parents}
     return {name: kind for name, kind in tree.items() if kind != "directory" or name in parents}

@@ -1,4 +1,4 @@
-"""The engine of the build machine: restarted with the containerd image store, or used as it is."""
+"""The engine of the build host: restarted with the containerd image store, or used as it is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class App:
 
     def __init__(self, environment: Environment, folder: Path, name: str) -> None:
         if not environment.engine.private:
-            pytest.skip("an engine that was there before is never restarted")
+            pytest.skip("this machine's own engine is never restarted")
         self.environment, self.folder, self.name = environment, folder, name
         self.output = folder / "out"
         self.began = environment.aws.now()
@@ -53,7 +53,7 @@ class App:
         return [i["imageTag"] for i in images if i.get("imageTag", "").startswith("cache-")]
 
 
-def test_build_goes_without_a_cache_when_the_engine_does_not_restart(
+def test_a_build_works_without_a_cache_when_the_engine_does_not_restart(
     environment: Environment, tmp_path: Path
 ) -> None:
     app = App(environment, tmp_path, "NoRestart")
@@ -68,7 +68,9 @@ def test_build_goes_without_a_cache_when_the_engine_does_not_restart(
     app.destroy()
 
 
-def test_a_cache_that_cannot_be_written_fails_nothing(environment: Environment, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_does_not_fail_the_build(
+    environment: Environment, tmp_path: Path
+) -> None:
     app = App(environment, tmp_path, "NoCache")
     environment.aws.plan_fault(
         "Push", times=20, reference="cache-", status=403, code="DENIED", message="not allowed"
@@ -82,7 +84,7 @@ def test_a_cache_that_cannot_be_written_fails_nothing(environment: Environment, 
     app.destroy()
 
 
-def test_deployment_is_done_at_the_push_while_the_cache_is_still_exported(
+def test_a_deployment_ends_at_the_push_while_the_cache_is_still_exported(
     environment: Environment, tmp_path: Path
 ) -> None:
     app = App(environment, tmp_path, "AtThePush")

@@ -1,4 +1,4 @@
-"""`cdk deploy --express`: CloudFormation waits for custom resources only, and rolls nothing back."""
+"""`cdk deploy --express`: CloudFormation only waits for custom resources, and does not roll back."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class App:
         return queries.stack_status(self.environment.aws, self.stack)
 
     def runtime(self) -> dict[str, Any]:
-        """The Runtime as the control plane has it."""
+        """The Runtime in the control plane."""
         return queries.runtimes(self.environment.aws)[f"{self.stack}_Agent"]
 
 

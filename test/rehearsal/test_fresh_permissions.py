@@ -1,4 +1,4 @@
-"""Permissions that IAM is still propagating: every caller waits for them, and nothing is built twice."""
+"""While IAM propagates permissions, every caller waits for them and nothing is built twice."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CALLS = {
 
 @pytest.fixture
 def output(tmp_path: Path, environment: Environment) -> Iterator[Path]:
-    """Where the app is synthesized to; its stack is destroyed at the end."""
+    """The output of the app; its stack is deleted at the end."""
     yield tmp_path / "out"
     environment.delete_stacks(tmp_path / "out")
 

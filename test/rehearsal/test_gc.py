@@ -1,4 +1,4 @@
-"""`cdk gc` deletes what no current template names: former sources, never an image of CodeBuild."""
+"""`cdk gc` deletes what no current template refers to: former sources, never an image built by CodeBuild."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class App:
         return self.uri()
 
     def collect(self) -> None:
-        """Run `cdk gc`, which by default spares what is younger than a day."""
+        """Run `cdk gc`, which by default keeps what is younger than a day."""
         environment = f"aws://{ACCOUNT}/{DEFAULT_REGION.name}"
         outcome = self.environment.cdk.run(
             "gc", environment, "--unstable=gc", "--created-buffer-days=0", "--confirm=false"

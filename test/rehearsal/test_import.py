@@ -1,4 +1,4 @@
-"""`cdk import`: a Runtime or a repository that exists already comes into a stack, and then gets its image."""
+"""`cdk import`: an existing Runtime or repository joins a stack, and then gets its image."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def policy(statement: dict[str, Any]) -> str:
 
 @pytest.fixture
 def role(environment: Environment) -> Iterator[str]:
-    """A role that the Runtime has had before there was a stack."""
+    """A role that the Runtime had before the stack existed."""
     client = environment.aws.client("iam")
     arn = client.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy(TRUST))["Role"]["Arn"]
     client.put_role_policy(RoleName=ROLE, PolicyName="Pull", PolicyDocument=policy(PULL))
@@ -52,7 +52,7 @@ def role(environment: Environment) -> Iterator[str]:
 
 @pytest.fixture
 def existing(environment: Environment, role: str) -> Iterator[str]:
-    """The id of a Runtime that no stack has made."""
+    """The id of a Runtime outside any stack."""
     control = environment.aws.client("bedrock-agentcore-control")
     identifier = control.create_agent_runtime(
         agentRuntimeName=NAME,
@@ -66,7 +66,7 @@ def existing(environment: Environment, role: str) -> Iterator[str]:
 
 @pytest.fixture
 def repository(environment: Environment) -> Iterator[str]:
-    """A repository that no stack has made."""
+    """A repository outside any stack."""
     client = environment.aws.client("ecr")
     client.create_repository(repositoryName=REPOSITORY, imageTagMutability="IMMUTABLE")
     yield REPOSITORY
@@ -75,7 +75,7 @@ def repository(environment: Environment) -> Iterator[str]:
 
 @pytest.fixture
 def project(environment: Environment, tmp_path: Path) -> Iterator[Project]:
-    """The app; its stack is destroyed at the end, and what was imported stays."""
+    """The app; its stack is deleted at the end, and what it imported remains."""
     made = Project(environment, tmp_path)
     yield made
     environment.delete_stacks(made.output)
@@ -112,7 +112,7 @@ class Project:
 
 
 def runtime(stack: cdk.Stack, artifact: agentcore.AgentRuntimeArtifact, role: iam.IRole) -> agentcore.Runtime:
-    """The Runtime under the name that it has, kept when its stack goes."""
+    """The Runtime under its existing name, retained when its stack is deleted."""
     made = agentcore.Runtime(
         stack, "Agent", runtime_name=NAME, agent_runtime_artifact=artifact, execution_role=role
     )

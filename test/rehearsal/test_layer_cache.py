@@ -34,7 +34,7 @@ def test_code_change_reuses_the_dependency_layer_from_the_registry(
     environment: Environment, tmp_path: Path
 ) -> None:
     if not environment.engine.private:
-        pytest.skip("the build cache of a Docker engine that was there before is not emptied")
+        pytest.skip("the build cache of this machine's own engine is not emptied")
 
     def deploy(version: str, requirements: str) -> tuple[float, list[str]]:
         began = environment.aws.now()

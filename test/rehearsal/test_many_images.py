@@ -1,4 +1,4 @@
-"""Ten images at once in an account that runs one ARM build at a time: they wait for their turn."""
+"""Ten images at once in an account that runs one ARM build at a time: the builds take turns."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from .environment import Environment
 IMAGES = 10
 
 
-def test_ten_images_deploy_in_the_first_try_one_build_at_a_time(
-    environment: Environment, tmp_path: Path
-) -> None:
-    """The emulated CloudFormation makes one resource of a stack after the other, hence ten stacks at once."""
+def test_ten_images_deploy_at_once_with_one_build_at_a_time(environment: Environment, tmp_path: Path) -> None:
+    """The emulated CloudFormation creates the resources of a stack one by one, hence ten stacks at once."""
     stacks = {
         f"Many{number}": apps.agent(apps.source(tmp_path / f"agent-{number}", str(number)))
         for number in range(IMAGES)

@@ -1,4 +1,4 @@
-"""The Runtime waits for its image; without the edge the emulated AWS fails as AWS does."""
+"""The Runtime waits for its image; without the dependency, the emulated AWS fails as AWS does."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def of_type(resources: Resources, kind: str) -> dict[str, Any]:
     return found
 
 
-def without_edge(resources: Resources) -> None:
+def without_dependency(resources: Resources) -> None:
     """The repository's own URI with the literal tag, as hand-written apps have it, and no DependsOn."""
     runtime, image = of_type(resources, RUNTIME), of_type(resources, "Custom::Arm64AgentImage")
     runtime["DependsOn"] = [name for name in runtime["DependsOn"] if resources[name]["Type"] != image["Type"]]
@@ -52,7 +52,7 @@ def without_depends_on(resources: Resources) -> None:
 
 
 def without_pull(resources: Resources) -> None:
-    """No policy lets the runtime's role pull."""
+    """No policy allows the Runtime's role to pull."""
     for resource in resources.values():
         if resource["Type"] == "AWS::IAM::Policy":
             statements = resource["Properties"]["PolicyDocument"]["Statement"]
@@ -68,17 +68,17 @@ def without_pull(resources: Resources) -> None:
 
 @pytest.fixture
 def folder(environment: Environment, tmp_path: Path) -> Iterator[Path]:
-    """A folder whose app is destroyed at the end."""
+    """A folder whose stacks are deleted at the end."""
     yield tmp_path
     environment.delete_stacks(tmp_path / "out")
     assert [name for name in queries.runtimes(environment.aws) if name.startswith("Order")] == []
 
 
-def test_without_the_edge_the_runtime_is_created_before_its_image_and_fails(
+def test_without_the_dependency_the_runtime_is_created_before_its_image_and_fails(
     environment: Environment, folder: Path
 ) -> None:
     app = apps.agent(apps.source(folder / "agent", "1"))
-    output = edited(apps.synthesize(folder / "out", OrderNone=app), "OrderNone", without_edge)
+    output = edited(apps.synthesize(folder / "out", OrderNone=app), "OrderNone", without_dependency)
     began = environment.aws.now()
     outcome = environment.cdk.deploy(output)
     assert not outcome.succeeded
@@ -103,7 +103,7 @@ def test_a_role_without_pull_permission_is_refused(environment: Environment, fol
 
 
 def prebuilt(uri: str) -> apps.Fill:
-    """A Runtime of an image that somebody else pushed."""
+    """A Runtime of an image that was pushed by other means."""
 
     def fill(stack: cdk.Stack) -> None:
         name, _, tag = uri.partition("/")[2].rpartition(":")

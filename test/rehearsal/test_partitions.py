@@ -1,4 +1,4 @@
-"""Deployments in other partitions than aws: host names, ARNs, links, and no call to what is not there."""
+"""Deployments in other partitions than aws: host names, ARNs, links, and no call to what is not elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from . import apps, queries
 from .emulated_aws import ACCOUNT, Region
-from .environment import BUSYBOX, Environment, deployable
+from .environment import BUSYBOX, Environment, bootstrapped
 
 REGIONS = {
     "China": (
@@ -26,20 +26,20 @@ REGIONS = {
 
 
 @pytest.fixture
-def there(environment: Environment, region: Region) -> Iterator[Environment]:
-    """An account in another partition, built for by the same engine."""
-    with deployable(environment.engine, region, [BUSYBOX]) as running:
+def elsewhere(environment: Environment, region: Region) -> Iterator[Environment]:
+    """An account in another partition, with the same engine."""
+    with bootstrapped(environment.engine, region, [BUSYBOX]) as running:
         yield running
 
 
-@pytest.mark.parametrize(("region", "where_to_read_on"), REGIONS.values(), ids=REGIONS)
+@pytest.mark.parametrize(("region", "log_hint"), REGIONS.values(), ids=REGIONS)
 def test_an_image_is_built_and_run_in(
-    there: Environment, region: Region, where_to_read_on: str, tmp_path: Path
+    elsewhere: Environment, region: Region, log_hint: str, tmp_path: Path
 ) -> None:
-    base, aws = f"{region.registry}/{BUSYBOX}", there.aws
+    base, aws = f"{region.registry}/{BUSYBOX}", elsewhere.aws
     directory = apps.source(tmp_path / "agent", "1")
     stacks = {"Agent": apps.agent(directory, base=base)}
-    outcome = there.cdk.deploy(apps.synthesize(tmp_path / "1", "codebuild", region, **stacks))
+    outcome = elsewhere.cdk.deploy(apps.synthesize(tmp_path / "1", "codebuild", region, **stacks))
     assert outcome.succeeded, outcome.output
 
     uri = queries.runtimes(aws)["Agent_Agent"]["uri"]
@@ -50,22 +50,22 @@ def test_an_image_is_built_and_run_in(
     log = [event["line"] for event in aws.journal("log")]
     assert f"logged in to {region.registry}" in log
     assert not [line for line in log if "ECR Public" in line or "public.ecr.aws" in line]
-    assert "arn:aws:" not in json.dumps(policies(there))
+    assert "arn:aws:" not in json.dumps(policies(elsewhere))
 
     apps.source(directory, "2", f"{apps.DOCKERFILE}RUN no-such-program\n")
-    outcome = there.cdk.deploy(apps.synthesize(tmp_path / "2", "codebuild", region, **stacks))
+    outcome = elsewhere.cdk.deploy(apps.synthesize(tmp_path / "2", "codebuild", region, **stacks))
     assert not outcome.succeeded
     said = outcome.one_line
     assert "no-such-program: not found" in said
-    assert where_to_read_on in said
+    assert log_hint in said
     assert queries.runtimes(aws)["Agent_Agent"]["uri"] == uri
-    there.delete_stacks(tmp_path / "2")
+    elsewhere.delete_stacks(tmp_path / "2")
     assert queries.leftovers(aws) == {}
 
 
-def policies(there: Environment) -> list[object]:
+def policies(elsewhere: Environment) -> list[object]:
     """What the roles of the stack may do, and who they are for."""
-    iam = there.aws.client("iam")
+    iam = elsewhere.aws.client("iam")
     return [
         iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]
         for role in iam.list_roles()["Roles"]

@@ -1,4 +1,4 @@
-"""Two stacks deployed at once into one repository of the app's own: the same source is one image."""
+"""Two stacks share one repository and deploy at once: the same source is one image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STACKS = ("SharedOne", "SharedTwo")
 
 @pytest.fixture(params=["IMMUTABLE", "MUTABLE"])
 def repository(request: pytest.FixtureRequest, environment: Environment) -> Iterator[str]:
-    """A repository that belongs to none of the stacks, with tags of either kind."""
+    """A repository outside the stacks, with mutable or immutable tags."""
     client = environment.aws.client("ecr")
     client.create_repository(repositoryName=NAME, imageTagMutability=request.param)
     yield NAME
@@ -42,7 +42,7 @@ def agent(directory: Path) -> apps.Fill:
 
 @pytest.fixture
 def output(repository: str, environment: Environment, tmp_path: Path) -> Iterator[Path]:
-    """The app of both stacks; it is destroyed at the end, and the repository keeps its image."""
+    """The app of both stacks, which are deleted at the end; the repository keeps its image."""
     directory = apps.source(tmp_path / "agent", "1")
     yield apps.synthesize(tmp_path / "out", **dict.fromkeys(STACKS, agent(directory)))
     environment.delete_stacks(tmp_path / "out")
@@ -56,7 +56,7 @@ def digests(environment: Environment) -> set[str]:
 
 
 def end_of_builds(environment: Environment, began: float) -> list[str]:
-    """How the builds ended, once all of them have: a deployment waits for its image only."""
+    """The statuses of all builds once they have ended; a deployment only waits for its image."""
     deadline = time.monotonic() + 120
     while True:
         statuses = [event["status"] for event in environment.aws.journal("build", began)]

@@ -1,4 +1,4 @@
-"""`cdk watch` with the real CLI: each change of a file is a deployment."""
+"""`cdk watch` with the real CLI: each change of a file is deployed."""
 
 from __future__ import annotations
 

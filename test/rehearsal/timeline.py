@@ -27,7 +27,7 @@ class Timeline:
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
-        """Print while the block runs, and what is left at its end."""
+        """Print while the block runs, and the rest at its end."""
         printer = threading.Thread(target=self._follow, daemon=True)
         printer.start()
         try:

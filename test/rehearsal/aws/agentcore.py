@@ -1,4 +1,4 @@
-"""The AgentCore control plane: a Runtime is made only from an image that AgentCore would accept.
+"""The AgentCore control plane: a Runtime is created only from an image that AgentCore would accept.
 
 https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_CreateAgentRuntime.html
 https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_ContainerConfiguration.html
@@ -43,11 +43,11 @@ _properties: dict[str, Properties] = {}
 
 
 class RefusedError(ValueError):
-    """AgentCore does not accept the request."""
+    """AgentCore refuses the request."""
 
 
 def check(uri: str, role_arn: str) -> None:
-    """Pull the image's manifest with the runtime's role and refuse what AgentCore refuses."""
+    """Check an image with the Runtime's role, and refuse what AgentCore refuses."""
     match = CONTAINER_URI.fullmatch(uri)
     if not match:
         raise RefusedError(
@@ -87,7 +87,7 @@ def _check_image(uri: str, name: str, reference: str) -> None:
 
 
 def architectures(name: str, manifest: dict[str, Any]) -> list[str]:
-    """The architectures that a manifest offers, read from its config or, for an index, from its entries."""
+    """The architectures of a manifest, from its config or, for an index, from its entries."""
     if "manifests" in manifest:
         return [entry.get("platform", {}).get("architecture", "") for entry in manifest["manifests"]]
     _, _, config = ecr._v2_get_blob(name, manifest["config"]["digest"])
@@ -141,7 +141,7 @@ def _kept(identifier: str, properties: Properties, answer: dict[str, Any]) -> tu
 
 
 def adopt(identifier: str, runtime: dict[str, Any]) -> dict[str, str]:
-    """The attributes of a Runtime that a stack takes over as the control plane has it."""
+    """The attributes of a Runtime that a stack imports as it is."""
     names = ("agentRuntimeName", "agentRuntimeArtifact", "roleArn", "networkConfiguration")
     _properties[identifier] = {_upper(name): _pascal(runtime[name]) for name in names}
     return _attributes(runtime)

@@ -1,4 +1,4 @@
-"""AgentCore's data plane: an invocation reaches the image that the Runtime's version names, in a container.
+"""AgentCore's data plane: an invocation reaches a container of the image of the Runtime's version.
 
 https://docs.aws.amazon.com/bedrock-agentcore/latest/APIReference/API_InvokeAgentRuntime.html
 https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-http-protocol-contract.html
@@ -22,7 +22,7 @@ _lock = threading.Lock()
 
 
 def invocations_url(runtime: dict[str, Any]) -> str:
-    """Where the container of a Runtime's version answers; it is started by the first invocation."""
+    """The URL of the container of a Runtime's version, which the first invocation starts."""
     version = (runtime["agentRuntimeId"], str(runtime["agentRuntimeVersion"]))
     with _lock:
         if version not in _addresses:
@@ -43,7 +43,7 @@ def _started(uri: str, variables: dict[str, str]) -> str:
             urllib.request.urlopen(f"{address}/ping", timeout=5).close()
             return address
         if _docker("inspect", "--format={{.State.Running}}", container) != "true":
-            raise RuntimeError(f"the agent's container ended: {_docker('logs', container)[-500:]}")
+            raise RuntimeError(f"the agent's container stopped: {_docker('logs', container)[-500:]}")
         time.sleep(0.2)
     raise RuntimeError(f"the agent did not answer GET /ping within {START_SECONDS:.0f} s")
 

@@ -1,4 +1,4 @@
-"""The machine of one build: a fresh host of its own, or a folder on a machine that has an engine.
+"""The host of a build: a fresh one, or a folder on a machine that has an engine.
 
 https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref.html
 """
@@ -29,7 +29,7 @@ exec -a {path} {packages}/usr/sbin/dockerd "$@"
 
 
 class BuildHost(ABC):
-    """Where a build's source lies and its commands run, one at a time; ended from another thread."""
+    """Holds a build's source and runs its commands, one at a time; another thread may end it."""
 
     source: Path
     folder: str
@@ -71,7 +71,7 @@ class BuildHost(ABC):
         return status
 
     def _read(self, process: subprocess.Popen[str]) -> None:
-        """Emit line by line, for as long as something that the command started may write."""
+        """Emit line by line, until everything that the command started has closed its output."""
         assert process.stdout
         with process.stdout as lines:
             for line in lines:
@@ -87,10 +87,10 @@ class BuildHost(ABC):
 
 
 class FreshHost(BuildHost):
-    """A host like CodeBuild's: an empty engine of its own, root, and no file of this machine's users."""
+    """A host like CodeBuild's, with an empty engine, root, and no file of this machine's users."""
 
     def __init__(self, emit: Callable[[str], None], engine_restarts: bool = True) -> None:
-        """Start the host and its engine, which may be planned not to start again with a `--config-file`."""
+        """Start the host and its engine; it may be planned that a restart with a `--config-file` fails."""
         super().__init__(emit)
         packages = Path(os.environ["REHEARSAL_ENGINE_PACKAGES"])
         launchers, port = Path(os.environ["REHEARSAL_LAUNCHERS"]), int(os.environ["GATEWAY_PORT"])
@@ -113,13 +113,13 @@ class FreshHost(BuildHost):
 
 
 class SharedHost(BuildHost):
-    """A folder on this machine and the engine that it has.
+    """A folder on this machine, and this machine's engine.
 
-    DOCKER_HOST is always set: by it the build program knows that the engine is not its own to restart.
+    DOCKER_HOST is always set, which tells the build program not to restart the engine.
     """
 
     def __init__(self, emit: Callable[[str], None]) -> None:
-        """Make the folder and a home without credentials."""
+        """Create the folder, and a home without credentials."""
         super().__init__(emit)
         engine = os.environ["DOCKER_HOST"]
         self._root = Path(tempfile.mkdtemp(prefix="rehearsal-build-"))

@@ -1,4 +1,4 @@
-"""The account's limit of builds: which builds run, which wait, and which StartBuild refuses.
+"""The account's limit of builds: which builds run, which are queued, and which StartBuild refuses.
 
 https://docs.aws.amazon.com/codebuild/latest/userguide/limits.html
 """
@@ -22,13 +22,13 @@ _waiting: list[str] = []
 
 
 class QueueFullError(Exception):
-    """No further build may wait; the text is StartBuild's."""
+    """The queue is full; the text is StartBuild's."""
 
 
 def enter(identifier: str) -> None:
-    """Give the build a place, or let it wait.
+    """Let the build run, or queue it.
 
-    :raises QueueFullError: when as many builds wait as may.
+    :raises QueueFullError: when the queue is full.
     """
     with _lock:
         limit = _limit()
@@ -42,15 +42,15 @@ def enter(identifier: str) -> None:
 
 
 @contextlib.contextmanager
-def place(build: dict[str, Any], patience: Callable[[], float]) -> Iterator[str]:
-    """Wait for the build's turn: an empty text, or the status with which the build leaves the queue.
+def turn(build: dict[str, Any], timeout: Callable[[], float]) -> Iterator[str]:
+    """Wait for the build's turn; yields an empty text, or the status with which the build leaves the queue.
 
-    `patience` is asked only for a build that has to wait.
+    `timeout` is called only for a build that has to wait.
     """
     identifier, deadline = build["id"], None
     try:
         while not _admitted(identifier):
-            deadline = deadline or time.monotonic() + patience()
+            deadline = deadline or time.monotonic() + timeout()
             ended = build.get("stopRequested") or ("TIMED_OUT" if time.monotonic() > deadline else "")
             if ended:
                 yield str(ended)

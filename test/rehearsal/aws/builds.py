@@ -1,4 +1,4 @@
-"""One build from its start to its end: phases, log, time-out, and how it may be ended from outside.
+"""The life of a build: phases, log, timeout, and how it is stopped.
 
 https://docs.aws.amazon.com/codebuild/latest/APIReference/API_BuildPhase.html
 https://docs.aws.amazon.com/codebuild/latest/userguide/view-build-details-phases.html
@@ -27,7 +27,7 @@ _hosts: dict[str, BuildHost] = {}
 
 
 def end(build: Build, status: str) -> None:
-    """End a running build's commands; it gets this status once its host has gone."""
+    """Stop a running build's commands; the build gets this status once its host is gone."""
     build["stopRequested"] = status
     host = _hosts.get(build["id"])
     if host:
@@ -35,7 +35,7 @@ def end(build: Build, status: str) -> None:
 
 
 def run(build: Build, project: dict[str, Any]) -> None:
-    """Run the build of a project; its record says at every moment how far it is."""
+    """Run a build of a project, and keep its record up to date."""
     log = service._log_sink(build)
 
     def emit(line: str) -> None:
@@ -43,8 +43,8 @@ def run(build: Build, project: dict[str, Any]) -> None:
         record("log", id=build["id"], line=line)
 
     try:
-        patience = functools.partial(_seconds, build, "QueuedTimeout", "queuedTimeoutInMinutes")
-        with build_queue.place(build, patience) as ended:
+        timeout = functools.partial(_seconds, build, "QueuedTimeout", "queuedTimeoutInMinutes")
+        with build_queue.turn(build, timeout) as ended:
             status = ended or _planned_end(build) or _build(build, project, emit)
             if ended:
                 _phase(build, "QUEUED", ended)

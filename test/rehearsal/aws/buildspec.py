@@ -1,4 +1,4 @@
-"""The rules by which CodeBuild goes through a buildspec's phases.
+"""How CodeBuild runs the phases of a buildspec.
 
 https://docs.aws.amazon.com/codebuild/latest/userguide/build-spec-ref.html
 https://docs.aws.amazon.com/codebuild/latest/userguide/view-build-details-phases.html
@@ -58,7 +58,7 @@ def variables(text: str) -> Mapping[str, str]:
 def run(
     planned: Sequence[Phase], execute: Callable[[str], int], begin: Callable[[str], None]
 ) -> Iterator[Outcome]:
-    """Run phase by phase: after a failed build only post_build follows, after another one nothing."""
+    """Run phase by phase; after a failed BUILD only POST_BUILD follows, after any other failure nothing."""
     for phase in planned:
         begin(phase.name)
         outcome = _run_commands(phase, execute)

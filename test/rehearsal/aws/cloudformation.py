@@ -1,4 +1,4 @@
-"""CloudFormation: what ministack leaves open for the CDK CLI and for proving the order of resources.
+"""CloudFormation: what the CDK CLI and the order of creation need beyond ministack.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-dependson.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeType.html
@@ -28,11 +28,10 @@ POLICY_LIMIT = 10_240
 
 
 def eager_order(resources: dict[str, Any], conditions: dict[str, Any]) -> list[str]:
-    """Each Runtime at the first moment that its dependencies allow.
+    """Create each Runtime as soon as its dependencies exist.
 
-    CloudFormation starts every resource as soon as what it depends on is there; ministack goes one by one,
-    in the order of names. Without an edge to its image a Runtime would often come late by chance; here it
-    never does.
+    CloudFormation does so for every resource. ministack creates one after another, in the order of names, so
+    that a Runtime without a dependency on its image would often follow it by chance. Here it never does.
     """
     order: list[str] = []
     late = _sort(resources, conditions)
@@ -46,7 +45,7 @@ def eager_order(resources: dict[str, Any], conditions: dict[str, Any]) -> list[s
 
 
 def refuse_unresolved_references(template: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-    """Refuse a template whose resources name others that it does not have."""
+    """Refuse a template whose resources refer to missing ones."""
     _validate(template, *args, **kwargs)
     resources = template.get("Resources", {})
     known = {*resources, *template.get("Parameters", {})}
@@ -65,7 +64,7 @@ def refuse_unresolved_references(template: dict[str, Any], *args: Any, **kwargs:
 def keep_service_token(
     identifier: str, old: dict[str, Any], new: dict[str, Any], *args: Any, **kwargs: Any
 ) -> Any:
-    """Refuse another function; the rollback that follows goes back to the one that was kept."""
+    """Refuse a new ServiceToken; the rollback that follows returns to the old one."""
     kept = _kept_tokens.pop(identifier, None)
     if new["ServiceToken"] not in (old["ServiceToken"], kept):
         _kept_tokens[identifier] = old["ServiceToken"]
@@ -74,7 +73,7 @@ def keep_service_token(
 
 
 def limited_policies(handle: Any, position: int) -> Any:
-    """Refuse inline policies of one role that are too large; the properties are argument `position`."""
+    """Refuse inline policies over a role's quota; `position` is that of the properties in the arguments."""
 
     def checked(identifier: str, *args: Any) -> Any:
         properties = args[position - 1]
@@ -91,13 +90,13 @@ def limited_policies(handle: Any, position: int) -> Any:
 
 
 def _policy_size(document: Any) -> int:
-    """IAM does not count white space."""
+    """The size of a policy; IAM does not count white space."""
     value = json.loads(document) if isinstance(document, str) else document
     return len(json.dumps(value, separators=(",", ":")))
 
 
 def refusing_taken_names(create: Any) -> Any:
-    """Refuse a repository whose name is taken; ministack would take over the one that is there."""
+    """Refuse a repository name that is in use; ministack would take over the existing repository."""
 
     def checked(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
         name = properties.get("RepositoryName")

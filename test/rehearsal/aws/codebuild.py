@@ -25,7 +25,7 @@ _lock = threading.Lock()
 
 
 def start_build(request: dict[str, Any]) -> Any:
-    """StartBuild: one build for one token, the request's overrides over the project's settings."""
+    """StartBuild: one build per token, with overrides of the project's settings."""
     name = request.get("projectName", "")
     project = service._projects.get(name)
     if project is None:
@@ -115,7 +115,7 @@ def _new_build(project: dict[str, Any], request: dict[str, Any]) -> builds.Build
 
 
 def stop_build(request: dict[str, Any]) -> Any:
-    """StopBuild: ends the commands; the build is STOPPED once its host has gone."""
+    """StopBuild: ends the commands; the build is STOPPED once its host is gone."""
     build = service._builds.get(request.get("id", ""))
     if build is None:
         return error_response_json(

@@ -1,4 +1,4 @@
-"""CodeBuild projects as CloudFormation makes and updates them.
+"""CodeBuild projects as CloudFormation creates and updates them.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-codebuild-project.html
 """

@@ -1,6 +1,6 @@
 """CloudFormation's express mode: a resource is complete as soon as its configuration is applied.
 
-Custom resources are waited for as ever. What an express operation grants is not known to IAM at once.
+CloudFormation waits for custom resources as usual. IAM learns later what an express operation grants.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-express-mode.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency
 https://github.com/aws/aws-cdk-cli/issues/1739
@@ -44,7 +44,7 @@ _current: contextvars.ContextVar[Operation] = contextvars.ContextVar("operation"
 
 
 def is_known(role: str) -> bool:
-    """Whether IAM knows by now what an express operation has granted to this role."""
+    """Whether IAM already knows what an express operation granted to this role."""
     return time.time() >= _known_at.get(role, 0.0)
 
 
@@ -87,7 +87,7 @@ def with_mode(action: Action, is_change_set: bool) -> Action:
 
 
 def as_the_change_set_says(action: Action) -> Action:
-    """The operation runs as its change set was created."""
+    """Run the operation in the mode of its change set."""
 
     def executed(parameters: Parameters) -> Any:
         name = handlers._p(parameters, "StackName")
@@ -126,7 +126,7 @@ def refusing_rollback_of_express(action: Action) -> Action:
 
 
 def showing_mode(action: Action, identifier: str) -> Action:
-    """Add the mode, by which the CDK CLI knows how a failed stack can go on."""
+    """Add the mode, by which the CDK CLI decides how to continue after a failure."""
 
     def described(parameters: Parameters) -> Any:
         status, headers, body = action(parameters)
@@ -150,7 +150,7 @@ async def run_operation(stack_name: str, stack_id: str, *args: Any, **kwargs: An
 
 
 def refuse_replacement_without_rollback(*args: Any) -> Any:
-    """An operation that cannot be rolled back replaces nothing."""
+    """Refuse a replacement in an operation without rollback."""
     replacing = _replacing(*args)
     if replacing and _current.get().without_rollback:
         raise ValueError("Replacement type updates not supported on stack with disable-rollback.")

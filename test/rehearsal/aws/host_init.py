@@ -1,8 +1,8 @@
-"""Process 1 of a build's host: makes its file system, starts Docker's daemon, and reaps until the host ends.
+"""Process 1 of a build's host: creates the file system, starts Docker's daemon, and reaps processes.
 
-It runs in fresh mount, network and process namespaces, by its file name and with the standard library only.
-File descriptor 3 is the control socket: it sends a listening socket, then `ready` or why not, and ends the
-host, with every process in it, when the other side closes.
+It runs in new mount, network and process namespaces, as a script with the standard library only. File
+descriptor 3 is the control socket: it sends a listening socket, then `ready` or the reason why not, and ends
+the host, with every process in it, when the other side closes.
 """
 
 import contextlib
@@ -27,11 +27,11 @@ DAEMON = [
 ]
 SOCKET = Path("/var/run/docker.sock")
 DAEMON_LOG = Path("/var/log/docker.log")
-PATIENCE = 60.0
+TIMEOUT = 60.0
 
 
 def main() -> None:
-    """Set up, report, and stay."""
+    """Set up the host, report, and wait for its end."""
     settings: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
     control = socket.socket(fileno=3)
     control.set_inheritable(False)
@@ -56,7 +56,7 @@ def _raise_loopback() -> None:
 
 
 def _make_root(folder: Path, programs: list[str]) -> None:
-    """A root of its own: the machine's file system below a layer in memory, without its users' files."""
+    """A separate root: this machine's file system under a layer in memory, without its users' files."""
     memory, root = folder / "memory", folder / "root"
     _mount("-t", "tmpfs", "tmpfs", str(memory))
     for name in ("upper", "work"):
@@ -89,7 +89,7 @@ def _mount(*arguments: str) -> None:
 
 
 def _fresh(name: str) -> Path:
-    """The path, with its folder and without what the machine has there."""
+    """The path, whose folder exists, and where this machine's own file is gone."""
     path = Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
@@ -102,7 +102,7 @@ def _start_docker(environment: dict[str, str]) -> str:
         daemon = subprocess.Popen(
             DAEMON, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
         )
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not _answers():
         if daemon.poll() is not None or time.monotonic() > deadline:
             return f"dockerd does not answer: {DAEMON_LOG.read_text(errors='replace')[-2000:]}"

@@ -1,4 +1,4 @@
-"""Temporary credentials of a role, as a service that assumes it gets them."""
+"""IAM: temporary credentials of roles, and what IAM checks calls against."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def resource_arn(service: str, *args: Any, **kwargs: Any) -> str:
 
 
 def enforce(access_key: str, action: str, *args: Any, **kwargs: Any) -> Any:
-    """Refuse a call of a build or a function as long as a new permission is not known yet."""
+    """Deny a call of a build or a function while a new permission propagates."""
     principal = _refusable.get(access_key) or _function_role(access_key)
     if principal and (fault("AccessDenied", action=action) or not express.is_known(principal.split("/")[1])):
         record("refused", action=action, code="AccessDenied")
@@ -58,7 +58,7 @@ def enforce(access_key: str, action: str, *args: Any, **kwargs: Any) -> Any:
 
 
 def _function_role(access_key: str) -> str:
-    """The assumed role behind the credentials, if it is that of a function."""
+    """The assumed role of the credentials, if it belongs to a function."""
     principal = iam_evaluator.resolve_principal(access_key, responses.get_account_id())
     arn: str = getattr(principal, "arn", "")
     is_function = ":assumed-role/" in arn and trusts(arn.split("/")[1], "lambda.amazonaws.com")
@@ -68,7 +68,7 @@ def _function_role(access_key: str) -> str:
 def assume(role_arn: str, session: str, refusable: bool = False) -> dict[str, str]:
     """Environment variables with credentials of the role; IAM checks every call made with them.
 
-    Calls with `refusable` credentials, those of a build's commands, are met by planned `AccessDenied` faults.
+    Planned `AccessDenied` faults apply to calls with `refusable` credentials, those of a build's commands.
     """
     account, name = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     key, secret, token = f"ASIA{secrets.token_hex(8).upper()}", secrets.token_hex(20), secrets.token_hex(40)

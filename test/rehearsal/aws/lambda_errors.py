@@ -1,4 +1,4 @@
-"""Lambda: a function that raises answers with the class of the exception, by which Step Functions retries.
+"""Lambda: the response of a failed function names the exception's class, by which Step Functions retries.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
 """
@@ -14,7 +14,7 @@ _execute = service._execute_function_warm
 
 
 def execute(*args: Any) -> dict[str, Any]:
-    """Read the exception's class off the last line of the traceback."""
+    """Take the exception's class from the last line of the traceback."""
     result: dict[str, Any] = _execute(*args)
     if result.get("error") and result["body"]["errorType"] == UNKNOWN:
         message, log = result["body"]["errorMessage"], result["log"].rstrip()

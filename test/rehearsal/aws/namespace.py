@@ -1,4 +1,4 @@
-"""The namespaces of one build's host: started, entered, and ended with everything in them.
+"""The namespaces of a build's host: started, entered, and ended with every process in them.
 
 A host is what CodeBuild gives a build: an empty engine that is started as the curated image starts it.
 https://github.com/aws/aws-codebuild-docker-images/blob/master/al/aarch64/standard/4.0/dockerd-entrypoint.sh
@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .port_forwarding import Relay
+from .port_forwarding import PortForwarder
 
 HERE = Path(__file__).parent
 PREFIX = "rehearsal-host-"
@@ -29,7 +29,7 @@ LAUNCHERS = {"docker": "/usr/local/bin", "aws": "/usr/local/bin", "python3": "/r
 
 
 class Namespace:
-    """A host of its own: file system, network with the emulated AWS on it, processes, and a Docker engine."""
+    """A host with its own files, processes and Docker engine, and a network that ends at the emulated AWS."""
 
     def __init__(self, packages: Path, launchers: Path, port: int) -> None:
         """Start a host; `packages` holds Docker unpacked, `launchers` the commands of the image.
@@ -52,7 +52,7 @@ class Namespace:
                 start_new_session=True,
             )
         (self.folder / "pid").write_text(str(self._process.pid))
-        self._relay: Relay | None = None
+        self._forwarder: PortForwarder | None = None
         try:
             self._start(port)
         except BaseException:
@@ -62,7 +62,7 @@ class Namespace:
     def _start(self, port: int) -> None:
         _, descriptors, _, _ = socket.recv_fds(self._control, 16, 1)
         if descriptors:
-            self._relay = Relay(socket.socket(fileno=descriptors[0]), port)
+            self._forwarder = PortForwarder(socket.socket(fileno=descriptors[0]), port)
         answer = self._control.recv(8192).decode()
         if answer != "ready":
             raise RuntimeError(answer or (self.folder / "init.log").read_text(errors="replace")[-2000:])
@@ -101,7 +101,7 @@ class Namespace:
         return ["nsenter", *namespaces, f"--wdns={folder}", *argv]
 
     def write(self, path: str, content: str) -> None:
-        """Put a program in place of what is at this path."""
+        """Replace the program at this path."""
         script = 'rm -f "$1" && cat > "$1" && chmod 755 "$1"'
         command = self.entered(["sh", "-c", script, "sh", path])
         subprocess.run(command, input=content, text=True, check=True)
@@ -114,13 +114,13 @@ class Namespace:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._relay:
-            self._relay.close()
+        if self._forwarder:
+            self._forwarder.close()
         _remove(self.folder)
 
 
 def remove_all(folder: Path) -> None:
-    """Remove the hosts that a killed emulation left below this folder; their processes have been killed."""
+    """Remove the hosts that a killed emulation left in this folder; their processes have been killed."""
     for host in folder.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError, ValueError):
             pid, deadline = int((host / "pid").read_text()), time.monotonic() + 15

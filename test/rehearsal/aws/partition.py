@@ -1,4 +1,4 @@
-"""The account's partition: ministack knows `aws` only, so its sources are read with another one in it.
+"""The account's partition: ministack knows `aws` only, so its sources are rewritten as they are imported.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/pseudo-parameter-reference.html

@@ -9,16 +9,16 @@ import threading
 CHUNK = 256 * 1024
 
 
-class Relay:
-    """Accepts on a socket that listens inside a namespace, and connects outside."""
+class PortForwarder:
+    """Accepts connections on a socket inside a namespace, and connects to the port outside."""
 
     def __init__(self, listener: socket.socket, port: int) -> None:
-        """Start to accept."""
+        """Start accepting connections."""
         self._listener, self._port = listener, port
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Accept nothing more; open connections end with their processes."""
+        """Stop accepting; open connections end with their processes."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()

@@ -17,7 +17,7 @@ _describe_images = ecr._describe_images
 
 
 def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes) -> Any:
-    """Refuse the push of a manifest when that is planned, for all references or those with a prefix."""
+    """Refuse a manifest when a scenario plans it, for all references or those with a prefix."""
     planned = fault("Push", repository=name, reference=reference)
     if planned:
         record("push", repository=name, reference=reference, refused=planned["message"])
@@ -29,7 +29,7 @@ def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes
 
 
 def batch_get_image(request: dict[str, Any]) -> Any:
-    """Let a manifest claim the size of a much larger image when that is planned."""
+    """Let a manifest claim a much larger size when a scenario plans it."""
     status, headers, body = _batch_get_image(request)
     answer = json.loads(body)
     planned = answer.get("images") and fault("LayerSize", repository=request["repositoryName"])
@@ -44,7 +44,7 @@ def batch_get_image(request: dict[str, Any]) -> Any:
 
 
 def describe_images(request: dict[str, Any]) -> Any:
-    """An image asked for by name and not there is an error: by it the CDK CLI knows that it has to push.
+    """Return an error for a named image that does not exist; the CDK CLI then pushes it.
 
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html
     """
@@ -59,7 +59,7 @@ def describe_images(request: dict[str, Any]) -> Any:
 
 
 def get_download_url_for_layer(request: dict[str, Any]) -> Any:
-    """Point to the blob where this registry serves it; ECR points to S3.
+    """Return the URL of the blob in this registry; ECR returns one of Amazon S3.
 
     https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html
     """

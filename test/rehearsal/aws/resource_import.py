@@ -1,4 +1,4 @@
-"""CloudFormation's import of a repository and of a Runtime; ministack has the rules, and other types.
+"""CloudFormation's resource import of repositories and Runtimes; ministack imports other types.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-bedrockagentcore-runtime.html
@@ -34,13 +34,13 @@ def _problem(kind: str, identifier: str, existing: Any) -> str | None:
 
 
 def import_runtime(identifier: dict[str, str]) -> Adopted:
-    """Take over the Runtime as it is: its image is not looked at, and it gets no new version."""
+    """Import the Runtime as it is, without a check of its image or a new version."""
     name = identifier["AgentRuntimeId"]
     return name, agentcore.adopt(name, bedrock_agentcore._runtimes[name])
 
 
 def import_repository(identifier: dict[str, str]) -> Adopted:
-    """Take over the repository as it is."""
+    """Import the repository as it is."""
     repository = ecr._repositories[identifier["RepositoryName"]]
     return identifier["RepositoryName"], {
         "Arn": repository["repositoryArn"],

@@ -1,4 +1,4 @@
-"""Amazon EC2: the types that ministack lacks of a VPC with a NAT gateway, and what CodeBuild needs in a VPC.
+"""Amazon EC2: the resource types of a NAT gateway, and the permissions that CodeBuild needs in a VPC.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-natgateway.html
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-ec2-eip.html
@@ -30,7 +30,7 @@ PERMISSION = "ec2:CreateNetworkInterfacePermission"
 
 
 def check(role_arn: str, vpc: dict[str, Any]) -> None:
-    """Refuse a build whose role may not use the network interfaces of its VPC."""
+    """Fail a build whose role lacks a permission for network interfaces in its VPC."""
     interface = f"arn:{PARTITION}:ec2:{get_region()}:{get_account_id()}:network-interface/eni-1"
     subnet = f"arn:{PARTITION}:ec2:{get_region()}:{get_account_id()}:subnet/{vpc['subnets'][0]}"
     keys = {"ec2:Subnet": subnet, "ec2:AuthorizedService": "codebuild.amazonaws.com"}

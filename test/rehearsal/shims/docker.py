@@ -12,7 +12,7 @@ ECR = re.compile(r"(?:https?://)?\d{12}\.dkr\.ecr\.[a-z0-9-]+\.[a-z0-9.-]+(?=[/:
 
 
 def main() -> None:
-    """Become the real docker, which is the first argument; the registry is the second."""
+    """Run the real docker, which is the first argument; the registry is the second."""
     docker, registry, *given = sys.argv[1:]
     arguments = [ECR.sub(registry, argument) for argument in given]
     if arguments[:2] == ["buildx", "create"]:
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def inspect(docker: str, arguments: list[str], size: int) -> int:
-    """`docker image inspect` of an image that is as large as planned."""
+    """`docker image inspect` of an image of the planned size."""
     result = subprocess.run([docker, *arguments], stdout=subprocess.PIPE, text=True)
     answer = result.stdout
     if answer.strip().isdigit():

@@ -1,4 +1,4 @@
-"""python3 as pyenv's shim runs it: a `.python-version` decides, and only the standard library is there.
+"""python3 as pyenv's shim runs it: a `.python-version` decides, and only the standard library is available.
 
 https://github.com/pyenv/pyenv#understanding-python-version-selection
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Become the interpreter that is the first argument, or fail as pyenv does."""
+    """Run the interpreter that is the first argument, or fail as pyenv does."""
     python, *arguments = sys.argv[1:]
     installed = ".".join(map(str, sys.version_info[:3]))
     for folder in (Path.cwd(), *Path.cwd().parents):
@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def check(file: Path, installed: str) -> None:
-    """Exit when the file names a version that is not installed."""
+    """Exit if the file names a version that is not installed."""
     words = (line.split()[0] for line in file.read_text().splitlines() if line.split())
     for version in (word for word in words if not word.startswith("#")):
         if version != "system" and not f"{installed}.".startswith(f"{version.removeprefix('python-')}."):
