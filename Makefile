@@ -8,7 +8,9 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 done := build/done
-parallel := --numprocesses=auto --dist=loadfile --no-loadscope-reorder
+parallel := --dist=loadfile --no-loadscope-reorder --numprocesses
+# deployments wait more than they compute
+workers := $(shell $(PYTHON) -c 'import os; print(3 * (os.cpu_count() or 2) // 2)')
 slow := rehearsal acceptance examples docker packages
 quick := test $(slow:%=--ignore=test/%)
 typescript := $(shell find src -name '*.ts')
@@ -26,11 +28,11 @@ demo: $(done)/packages ## from a directory to a running agent, in every mode, on
 
 unit: $(done)/bindings ## the quick tests of the construct and the deploy-time code; ARGS="-k name" picks some
 	$(call say,unit tests)
-	pytest $(parallel) $(quick) $(ARGS)
+	pytest $(parallel) auto $(quick) $(ARGS)
 
 rehearsal: $(done)/bindings ## the deployments to the emulated account; ARGS="-k name" picks some
 	$(call say,rehearsal)
-	pytest $(parallel) test/rehearsal test/acceptance $(ARGS)
+	pytest $(parallel) $(workers) test/rehearsal test/acceptance $(ARGS)
 
 test: lint generated pytest ## everything that CI runs
 
@@ -47,7 +49,7 @@ generated: $(done)/compile ## fails when a generated file is stale
 
 pytest: $(done)/bindings $(done)/packages $(done)/checkov ## all Python tests; ARGS="-k name" picks some
 	$(call say,tests)
-	pytest $(parallel) $(ARGS)
+	pytest $(parallel) $(workers) $(ARGS)
 
 acceptance: $(done)/bindings ## the scenarios on AWS (ACCEPTANCE_ACCOUNT=<account id>), else emulated; ARGS="-k name" picks some
 	$(call say,acceptance)

@@ -1,4 +1,4 @@
-"""Checks commit messages: Conventional Commits, from which the release makes version and changelog."""
+"""Checks commit messages: the release derives version and changelog from Conventional Commits."""
 
 import argparse
 import re

@@ -1,4 +1,4 @@
-"""Copies the Lambda code next to the compiled TypeScript, because jsii emits TypeScript only."""
+"""Copies the Python code next to the compiled TypeScript, because jsii compiles TypeScript only."""
 
 import shutil
 from pathlib import Path

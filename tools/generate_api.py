@@ -1,4 +1,4 @@
-"""Writes API.md, or the file that is named, from what jsii has compiled."""
+"""Writes API.md, or the file given as the argument, from the compiled jsii assembly."""
 
 import shutil
 import subprocess

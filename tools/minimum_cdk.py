@@ -1,4 +1,4 @@
-"""Runs the tests in a copy of the repository that has the oldest supported aws-cdk-lib and constructs."""
+"""Runs the tests in a copy of the repository with the oldest supported aws-cdk-lib and constructs."""
 
 import json
 import re

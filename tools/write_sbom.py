@@ -1,6 +1,6 @@
-"""Writes sbom.cdx.json: what the packages bring along, as npm sees it, in CycloneDX.
+"""Writes sbom.cdx.json: the packages' dependencies as npm resolves them, in CycloneDX format.
 
-The serial number and the time are left out, so that the same sources give the same packages.
+It has no serial number and no time, so that the same sources give the same packages.
 """
 
 import json

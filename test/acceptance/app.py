@@ -1,4 +1,4 @@
-"""One stack of the acceptance run: synthesized, deployed, asked, and read back through AWS's own APIs."""
+"""A stack of the acceptance run: deployed, invoked, and inspected through AWS's APIs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Fill = Callable[[cdk.Stack], None]
 
 @dataclass
 class App:
-    """A stack with an agent, and what is deployed of it."""
+    """A stack with an agent, and its deployed version."""
 
     target: Target
     name: str
@@ -54,7 +54,7 @@ class App:
         base: str | None = None,
         build: ImageBuild | None = None,
     ) -> Arm64AgentRuntimeArtifact:
-        """The construct that is accepted."""
+        """An image of the agent."""
         arguments = {"BASE_IMAGE": base or self.target.python_base}
         return Arm64AgentRuntimeArtifact(
             stack, name, directory=str(directory), build_args=arguments, image_build=build
@@ -74,7 +74,7 @@ class App:
         return runtime
 
     def synthesize(self, mode: str, *fills: Fill) -> Path:
-        """Write the assembly of the stack, as on a host whose builds are of this mode."""
+        """Synthesize the stack; the mode says who builds its images."""
         self.assemblies += 1
         self.output = self.target.folder / self.name / f"out-{self.assemblies}"
         context = {"arm64-agent-image:build": mode}
@@ -95,7 +95,7 @@ class App:
         build: ImageBuild | None = None,
         options: tuple[str, ...] = (),
     ) -> Outcome:
-        """Deploy the agent with this version of its code, and what else the stack is to hold."""
+        """Deploy the agent with this version of its code, and whatever else the stack contains."""
 
         def agent(stack: cdk.Stack) -> None:
             self.agent(stack, self.image(stack, self.source(version), base=base, build=build))
@@ -107,18 +107,18 @@ class App:
         return outcome
 
     def run_deploy(self, assembly: Path, *options: str) -> Outcome:
-        """`cdk deploy` of an assembly, whoever must approve it."""
+        """`cdk deploy` of an assembly, without approval."""
         always = (f"--app={assembly}", "--require-approval=never", "--progress=events")
         return self.target.cdk("deploy", self.stack, *always, *options)
 
-    def at(self, version: str) -> None:
-        """Have this version deployed, so that a scenario can run alone too."""
+    def ensure(self, version: str) -> None:
+        """Deploy this version unless it is deployed, so that a scenario can also run alone."""
         if self.version != version:
             outcome = self.deploy(version)
             assert outcome.succeeded, outcome.output
 
     def destroy(self) -> Outcome | None:
-        """`cdk destroy`, if anything is deployed."""
+        """`cdk destroy`, if the stack is deployed."""
         if self.output is None:
             return None
         outcome = self.target.cdk("destroy", self.stack, f"--app={self.output}", "--force")
@@ -133,7 +133,7 @@ class App:
         return str(found["Stacks"][0]["StackStatus"])
 
     def resources(self) -> list[tuple[str, str]]:
-        """Type and physical id of what the stack holds."""
+        """Type and physical id of each resource of the stack."""
         found = self.target.client("cloudformation").describe_stack_resources(StackName=self.stack)
         return [(r["ResourceType"], r["PhysicalResourceId"]) for r in found["StackResources"]]
 
@@ -175,7 +175,7 @@ class App:
         raise LookupError(f"there is no Runtime {self.stack}_{name}")
 
     def answer(self, version: str, name: str = "Agent") -> dict[str, str]:
-        """What the agent answers, once it has this version: the endpoint follows an update with a delay."""
+        """The agent's answer, once it runs this version; the endpoint follows an update with a delay."""
         data, arn = self.target.client("bedrock-agentcore"), self.runtime(name)["arn"]
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:

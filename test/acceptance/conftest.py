@@ -1,4 +1,4 @@
-"""One account for all scenarios, and at the end which statements of the ledger the run has settled."""
+"""One account for all scenarios, and a summary of the statements of the ledger that they settle."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def target(request: pytest.FixtureRequest) -> Iterator[Target]:
 
 @pytest.fixture(scope="session")
 def life(target: Target) -> Iterator[App]:
-    """The app that most scenarios change, destroyed at the end whatever happened."""
+    """The app that most scenarios share, destroyed at the end in any case."""
     app = App(target, "Life")
     yield app
     _destroyed(app)
@@ -85,7 +85,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             f" scenarios that passed settle {len(settled)} statements."
         )
         return
-    terminalreporter.line("Settled on AWS, by scenarios that passed; change their grade and cite this run:")
+    terminalreporter.line("Settled on AWS by scenarios that passed; change their grade and cite this run:")
     for row in settled:
         terminalreporter.line(f"  {row.id}: {row.statement}")
     if refuted:

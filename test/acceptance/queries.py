@@ -1,4 +1,4 @@
-"""What the scenarios read back from the account, beyond the stack itself."""
+"""Queries about the account beyond the stack itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def config_of(target: Target, uri: str) -> dict[str, Any]:
 
 
 def leftovers(target: Target, resources: list[tuple[str, str]]) -> list[str]:
-    """Those resources of a deleted stack that still exist, of the types that an image and its Runtime use."""
+    """The resources of a deleted stack that still exist, of the types that an image and its Runtime use."""
     return [
         f"{kind} {identifier}"
         for kind, identifier in resources

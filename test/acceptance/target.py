@@ -1,4 +1,4 @@
-"""The account that the scenarios deploy to: the rehearsal's, or a real one that its owner has named."""
+"""The account that the scenarios deploy to: the rehearsal's, or a real one that the environment names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PUBLIC_PYTHON_BASE = "public.ecr.aws/docker/library/python:3.13-slim"
 DEPLOY_SECONDS = 4500.0
 
 
-class NotAcceptableError(Exception):
+class UnusableAccountError(Exception):
     """The account cannot be used; the text says what to do."""
 
 
@@ -42,11 +42,11 @@ class Target:
     is_real: bool
 
     def client(self, service: str) -> Any:
-        """A boto3 client of whoever deploys."""
+        """A boto3 client with the credentials of the deployment."""
         return self.session.client(service)
 
     def cdk(self, *arguments: str) -> cdk_cli.Outcome:
-        """Run one command of the CDK CLI to its end."""
+        """Run a command of the CDK CLI and wait for it."""
         launcher = cdk_cli.launcher(cdk_cli.program(PROJECT / "node_modules"), fast_polling=not self.is_real)
         return cdk_cli.run([*launcher, *arguments], self.environment, self.folder, DEPLOY_SECONDS)
 
@@ -80,14 +80,14 @@ def emulated(environment: Environment) -> Target:
 def real(wanted: str) -> Iterator[Target]:
     """The account whose id is given, with the credentials and the region of the environment.
 
-    :raises NotAcceptableError: when the credentials are of another account, or it is not bootstrapped.
+    :raises UnusableAccountError: when the credentials are of another account, or it is not bootstrapped.
     """
     session = boto3.Session()
     if session.region_name is None:
-        raise NotAcceptableError("no region: set AWS_REGION to the region to deploy to")
+        raise UnusableAccountError("no region: set AWS_REGION to the region to deploy to")
     account = session.client("sts").get_caller_identity()["Account"]
     if account != wanted:
-        raise NotAcceptableError(
+        raise UnusableAccountError(
             f"{VARIABLE} must be the account of the credentials, got '{wanted}' with credentials of {account}"
         )
     _require_bootstrap(session, account)
@@ -118,7 +118,7 @@ def _require_bootstrap(session: Any, account: str) -> None:
         ssm.get_parameter(Name="/cdk-bootstrap/hnb659fds/version")
     except ssm.exceptions.ParameterNotFound as error:
         place = f"aws://{account}/{session.region_name}"
-        raise NotAcceptableError(f"{place} is not bootstrapped: run `cdk bootstrap {place}`") from error
+        raise UnusableAccountError(f"{place} is not bootstrapped: run `cdk bootstrap {place}`") from error
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What must hold in every account, in the order in which it costs least; each scenario can run alone too."""
+"""What must hold in every account, in the cheapest order; each scenario can also run alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def unrelated(value: str) -> Fill:
 
 
 def failing(stack: cdk.Stack) -> None:
-    """A Runtime of an image that nobody built, created after the good one."""
+    """A Runtime of an image that does not exist, created after the good one."""
     first, image = stack.node.find_child("Agent"), stack.node.find_child("Image")
     assert isinstance(first, agentcore.Runtime)
     assert isinstance(image, Arm64AgentRuntimeArtifact)
@@ -47,7 +47,7 @@ def failing(stack: cdk.Stack) -> None:
         role_arn=first.role.role_arn,
         network_configuration={"networkMode": "PUBLIC"},
         agent_runtime_artifact={
-            "containerConfiguration": {"containerUri": f"{image.repository.repository_uri}:nobody-built-it"}
+            "containerConfiguration": {"containerUri": f"{image.repository.repository_uri}:does-not-exist"}
         },
     )
     late.node.add_dependency(first)
@@ -55,7 +55,7 @@ def failing(stack: cdk.Stack) -> None:
 
 @scenario("first deploy")
 def test_first_deploy_builds_once_and_the_runtime_has_that_image(life: App) -> None:
-    life.at("1")
+    life.ensure("1")
     assert len(life.builds()) == 1
     uri = life.runtime()["uri"]
     manifest = manifest_of(life.target, uri)
@@ -66,8 +66,8 @@ def test_first_deploy_builds_once_and_the_runtime_has_that_image(life: App) -> N
 
 
 @scenario("first deploy")
-def test_the_build_looks_as_the_function_expects(life: App) -> None:
-    life.at("1")
+def test_the_build_record_has_what_the_function_reads(life: App) -> None:
+    life.ensure("1")
     build = life.builds()[-1]
     variables = {v["name"]: v["value"] for v in build["environment"]["environmentVariables"]}
     assert {"REQUEST_ID", "IMAGE_TAG"} <= set(variables)
@@ -78,7 +78,7 @@ def test_the_build_looks_as_the_function_expects(life: App) -> None:
 
 @scenario("first deploy")
 def test_the_build_writes_its_layer_cache(life: App) -> None:
-    life.at("1")
+    life.ensure("1")
     wanted, deadline = f"cache-{life.uris['1'].rpartition(':')[2]}", time.monotonic() + CACHE_SECONDS
     while wanted not in life.tags() and time.monotonic() < deadline:
         time.sleep(5)
@@ -87,13 +87,13 @@ def test_the_build_writes_its_layer_cache(life: App) -> None:
 
 @scenario("invoke")
 def test_the_agent_answers_on_arm64(life: App) -> None:
-    life.at("1")
+    life.ensure("1")
     assert life.answer("1") == {"version": "1", "machine": "aarch64"}
 
 
 @scenario("no-op")
 def test_redeploy_without_a_change_does_nothing(life: App) -> None:
-    life.at("1")
+    life.ensure("1")
     builds = len(life.builds())
     outcome = life.deploy("1")
     assert outcome.succeeded, outcome.output
@@ -103,7 +103,7 @@ def test_redeploy_without_a_change_does_nothing(life: App) -> None:
 
 @scenario("no-op")
 def test_an_unrelated_change_builds_nothing_and_leaves_the_runtime_alone(life: App) -> None:
-    life.at("1")
+    life.ensure("1")
     builds, before = len(life.builds()), life.runtime()
     outcome = life.deploy("1", unrelated("a"))
     assert outcome.succeeded, outcome.output
@@ -113,7 +113,7 @@ def test_an_unrelated_change_builds_nothing_and_leaves_the_runtime_alone(life: A
 
 @scenario("code change")
 def test_a_code_change_builds_once_and_updates_the_runtime_in_place(life: App) -> None:
-    life.at("1")
+    life.ensure("1")
     builds, before = len(life.builds()), life.runtime()
     outcome = life.deploy("2")
     assert outcome.succeeded, outcome.output
@@ -126,7 +126,7 @@ def test_a_code_change_builds_once_and_updates_the_runtime_in_place(life: App) -
 
 @scenario("rollback")
 def test_a_later_failure_rolls_the_runtime_back_and_keeps_the_new_image(life: App) -> None:
-    life.at("2")
+    life.ensure("2")
     builds = len(life.builds())
     outcome = life.deploy("3", failing)
     assert not outcome.succeeded
@@ -142,8 +142,8 @@ def test_a_later_failure_rolls_the_runtime_back_and_keeps_the_new_image(life: Ap
 
 @scenario("rollback")
 def test_a_reverted_change_uses_the_image_that_is_already_there(life: App) -> None:
-    life.at("1")
-    life.at("2")
+    life.ensure("1")
+    life.ensure("2")
     builds = len(life.builds())
     outcome = life.deploy("1")
     assert outcome.succeeded, outcome.output
@@ -153,7 +153,7 @@ def test_a_reverted_change_uses_the_image_that_is_already_there(life: App) -> No
 
 @scenario("failing build")
 def test_a_failing_build_fails_the_deployment_with_its_reason(life: App) -> None:
-    life.at("1")
+    life.ensure("1")
     dockerfile = life.source("broken") / "Dockerfile"
     dockerfile.write_text(f"{dockerfile.read_text()}RUN echo this agent cannot be built && exit 3\n")
 
@@ -177,7 +177,7 @@ def test_a_failing_build_fails_the_deployment_with_its_reason(life: App) -> None
 
 @scenario("wrong architecture")
 def test_an_image_of_another_architecture_never_gets_its_tag(life: App) -> None:
-    life.at("1")
+    life.ensure("1")
     before = life.tags()
     directory = life.source("amd64")
     (directory / "Dockerfile").write_text(PINNED_LATE)
@@ -196,7 +196,7 @@ def test_an_image_of_another_architecture_never_gets_its_tag(life: App) -> None:
 
 @scenario("hotswap")
 def test_hotswap_leaves_an_image_of_codebuild_out_and_falls_back_to_a_deployment(life: App) -> None:
-    life.at("1")
+    life.ensure("1")
     builds, before = len(life.builds()), life.runtime()["uri"]
     outcome = life.deploy("hot", options=("--hotswap",))
     printed = outcome.one_line
@@ -227,7 +227,7 @@ def test_hotswap_brings_a_local_image_in_without_a_deployment(another: App) -> N
 
 @scenario("two images")
 def test_a_second_image_in_the_stack_builds_only_itself(life: App) -> None:
-    life.at("1")
+    life.ensure("1")
     builds, first = len(life.builds()), life.runtime()
     directory = life.source("another 1", "another")
 
@@ -258,7 +258,7 @@ def test_a_build_in_a_vpc(another: App) -> None:
 
 
 @scenario("customer-managed key")
-def test_a_customer_managed_key_and_then_another_one(another: App) -> None:
+def test_a_customer_managed_key_can_be_replaced(another: App) -> None:
     seen = []
     for name in ("First", "Second"):
 
@@ -289,7 +289,7 @@ def test_a_customer_managed_key_and_then_another_one(another: App) -> None:
 
 @scenario("destroy")
 def test_destroy_leaves_nothing_behind(life: App) -> None:
-    life.at("1")
+    life.ensure("1")
     resources = life.resources()
     assert {"AWS::ECR::Repository", "AWS::CodeBuild::Project", "AWS::Lambda::Function"} <= {
         kind for kind, _ in resources

@@ -1,4 +1,4 @@
-"""What users download: exactly the files that the library needs, and nothing that runs at install time."""
+"""The packages contain exactly the files that the library needs, and run nothing at install time."""
 
 import io
 import json
@@ -59,7 +59,7 @@ def test_npm_package_runs_nothing_at_install_time(tarball: Path) -> None:
     assert not {"preinstall", "install", "postinstall", "prepare"} & set(scripts)
 
 
-def test_the_packages_bring_no_other_package_along(tarball: Path) -> None:
+def test_the_packages_install_no_other_package(tarball: Path) -> None:
     with tarfile.open(tarball) as archive:
         document = archive.extractfile("package/sbom.cdx.json")
         assert document

@@ -1,4 +1,4 @@
-"""The linters that users run on their stacks find nothing on the resources that the construct adds."""
+"""The linters that users run on their stacks find nothing in the resources that the construct adds."""
 
 import json
 import os
@@ -84,7 +84,7 @@ def test_cdk_nag_finds_nothing(assembly: Path) -> None:
     assert {finding for finding in findings if finding[1] != CANARY} == set()
 
 
-def test_cfn_lint_finds_nothing_not_even_warnings(templates: list[str], canary: str) -> None:
+def test_cfn_lint_finds_no_errors_and_no_warnings(templates: list[str], canary: str) -> None:
     assert "NoSuchProperty" in cfn_lint(canary)
     assert cfn_lint(*templates) == ""
 
