@@ -38,7 +38,7 @@ def environment(architecture: str, *commands: str, **variables: str) -> dict[str
 
 
 def changing_host(file: Path, architecture: str, *commands: str, **variables: str) -> dict[str, str]:
-    """An environment that makes Node.js read its host from a file whenever it asks, first this one.
+    """An environment in which Node.js reads the host from a file, which starts with this one.
 
     jsii's Node.js process keeps the environment and architecture it starts with, and takes seconds to start;
     this way, one process can be many hosts.
@@ -48,14 +48,14 @@ def changing_host(file: Path, architecture: str, *commands: str, **variables: st
 
 
 def change_host(file: Path, architecture: str, *commands: str, **variables: str) -> None:
-    """Let the process that reads its host from this file be on another one."""
+    """Change the host of the process that reads it from this file."""
     seen = environment(architecture, *commands, **variables)
     del seen["NODE_OPTIONS"]
     file.write_text(json.dumps({"architecture": architecture, "variables": seen}))
 
 
 def _preloading(script: str) -> str:
-    """The value of NODE_OPTIONS that runs a script first."""
+    """The value of NODE_OPTIONS that runs a script before the program."""
     return f"--import=data:text/javascript,{quote(script, safe='(),.')}"
 
 
@@ -75,7 +75,7 @@ def folder_of(command: str) -> Path:
 
 
 def program(command: str) -> str:
-    """What the command is: Node.js itself, rather than a version manager's script, or `false`."""
+    """The path of the command: of Node.js itself, not of a version manager's script, or of `false`."""
     if command == "node":
         return subprocess.check_output(["node", "-p", "process.execPath"], text=True).strip()
     found = shutil.which("false")

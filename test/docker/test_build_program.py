@@ -58,7 +58,7 @@ class Docker:
         program.build(self.settings)
 
     def image(self) -> Any:
-        """What the engine says about the image."""
+        """The engine's description of the image."""
         return json.loads(self.engine.run("image", "inspect", self.settings.image_uri))[0]
 
 

@@ -142,7 +142,7 @@ def project(environment: Environment) -> Iterator[Project]:
 
 @pytest.fixture
 def host(environment: Environment, project: Project) -> Project:
-    """The project, where every build has a host of its own."""
+    """The project, where every build has its own host."""
     if not environment.engine.private:
         pytest.skip("builds run on the Docker engine of this machine")
     return project
@@ -278,7 +278,7 @@ def test_a_host_leaves_nothing_on_this_machine(host: Project, environment: Envir
     assert not list((environment.aws.folder / "tmp").glob("rehearsal-*"))
 
 
-def test_s3_cp_downloads_and_says_what_the_cli_says(project: Project) -> None:
+def test_s3_cp_downloads_and_reports_errors_as_the_cli_does(project: Project) -> None:
     lines = project.run(
         f"{FETCH} && cat /tmp/fetched.zip && echo",
         f"aws s3 cp s3://{BUCKET}/nothing /tmp/x 2>&1 || echo $?",
@@ -294,9 +294,7 @@ def test_s3_cp_downloads_and_says_what_the_cli_says(project: Project) -> None:
     ("action", "command"),
     [("s3:GetObject", FETCH), ("ecr:GetAuthorizationToken", f"set -o pipefail; {LOGIN}")],
 )
-def test_a_new_permission_is_not_known_at_once_when_planned(
-    project: Project, action: str, command: str
-) -> None:
+def test_a_new_permission_propagates_late_when_planned(project: Project, action: str, command: str) -> None:
     project.aws.plan_fault("AccessDenied", times=2, action=action)
     attempt = f"({command}) > /dev/null 2>&1 && echo yes || echo no"
     assert project.run(attempt, attempt, attempt) == ["no", "no", "yes"]
@@ -317,7 +315,7 @@ def test_push_of_some_references_is_refused_when_planned(project: Project) -> No
     assert lines[-1] == "refused"
 
 
-def test_image_is_as_large_as_planned(project: Project) -> None:
+def test_an_image_has_the_planned_size(project: Project) -> None:
     project.aws.plan_fault("ImageSize", project=project.name, bytes=3_000_000_000)
     lines = project.run(
         "docker build --quiet --tag=large . > /dev/null",

@@ -177,7 +177,7 @@ def samples() -> list[str]:
     return ["\n".join(sorted(sample, key=lambda pattern: pattern.startswith("!"))) for sample in drawn]
 
 
-def test_ignore_files_mean_what_they_mean_to_docker(environment: Environment, tmp_path: Path) -> None:
+def test_ignore_files_are_read_as_docker_reads_them(environment: Environment, tmp_path: Path) -> None:
     """Twenty random ignore files: the assets of both modes build what the directory itself builds."""
     trees = [plant(tmp_path / f"agent-{index}", sample) for index, sample in enumerate(samples())]
     wanted = [without_pycache(built(environment.engine, tree, tmp_path)) for tree in trees]

@@ -100,7 +100,7 @@ def test_a_deployment_ends_at_the_push_while_the_cache_is_still_exported(
 
 
 def wait_for_builds(app: App) -> list[dict[str, object]]:
-    """What the journal says of the deployment's builds, once they have ended."""
+    """The journal's events of the deployment's builds, once they have ended."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         events = app.environment.aws.journal("build", app.began)

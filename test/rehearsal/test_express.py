@@ -79,7 +79,7 @@ def test_first_deployment_and_new_code_wait_for_permissions_and_images(app: App)
     assert set(LATE) <= refused
 
 
-def test_after_a_failed_build_the_runtime_runs_on_and_the_next_express_deployment_repairs_the_stack(
+def test_a_failed_build_leaves_the_runtime_alone_and_the_next_express_deployment_repairs_the_stack(
     deployed: App,
 ) -> None:
     app = deployed
@@ -107,7 +107,7 @@ def test_with_rollback_a_failed_build_leaves_the_stack_as_it_was(deployed: App) 
 
 
 @pytest.mark.parametrize("app", ["local"], indirect=True)
-def test_a_runtime_that_waits_for_no_build_can_come_before_its_permissions_and_is_deployed_again(
+def test_a_runtime_built_locally_may_precede_its_permissions_and_succeeds_when_deployed_again(
     app: App,
 ) -> None:
     first = app.deploy("1", "--express")

@@ -50,7 +50,7 @@ def test_function_and_build_wait_until_their_calls_are_allowed(
     assert refused == {**CALLS, "": 1}, "StartBuild's refusal names no action"
 
 
-def test_a_build_that_dies_before_its_first_command_is_started_once_more(
+def test_a_build_that_fails_before_its_first_command_is_retried_once(
     environment: Environment, output: Path
 ) -> None:
     message = "The policy's default version does not allow AWS CodeBuild to create Amazon CloudWatch Logs"

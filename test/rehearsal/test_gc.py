@@ -20,7 +20,7 @@ IMAGES = f"cdk-hnb659fds-container-assets-{ACCOUNT}-{DEFAULT_REGION.name}"
 
 
 class App:
-    """One stack in one mode, of which two versions have been deployed and the first collected."""
+    """One stack in one mode, with two deployed versions, after `cdk gc`."""
 
     def __init__(self, environment: Environment, folder: Path, mode: str) -> None:
         self.environment, self.folder, self.mode = environment, folder, mode

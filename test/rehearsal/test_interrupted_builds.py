@@ -1,4 +1,4 @@
-"""A build that is stopped, times out or is started with difficulty."""
+"""A build that times out, is stopped, or whose start fails at first."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_user_reads_that_a_build_was_stopped(stack: UpdatedStack) -> None:
          {"code": "InternalFailure", "message": "Internal failure", "status": 500, "after": True}),
     ],
 )  # fmt: skip
-def test_one_build_is_enough_although(stack: UpdatedStack, name: str, fault: dict[str, Any]) -> None:
+def test_one_build_suffices_although(stack: UpdatedStack, name: str, fault: dict[str, Any]) -> None:
     aws, began = stack.environment.aws, stack.environment.aws.now()
     aws.plan_fault("StartBuild", **fault)
     outcome = stack.deploy(name)

@@ -22,12 +22,12 @@ def test_what_is_patched_has_not_changed(patch: Patch) -> None:
     assert found == patch.fingerprint, f"read '{patch.name}' of ministack again, then note {found}"
 
 
-def test_every_patch_says_what_ministack_does_otherwise() -> None:
+def test_every_patch_has_a_reason() -> None:
     assert [patch.name for patch in ministack_patches.PATCHES if len(patch.reason.split()) < 4] == []
 
 
 @pytest.mark.parametrize("text", partition.REPLACED)
-def test_what_names_the_partition_is_still_in_the_sources(text: str) -> None:
+def test_the_sources_still_contain_what_names_the_partition(text: str) -> None:
     sources = Path(ministack.__file__).parent.rglob("*.py")
     assert any(text in source.read_text() for source in sources)
 

@@ -1,4 +1,4 @@
-"""Deployments in other partitions than aws: host names, ARNs, links, and no call to what is not elsewhere."""
+"""Deployments in partitions other than aws: host names, ARNs, links, and no calls that work in aws only."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_an_image_is_built_and_run_in(
 
 
 def policies(elsewhere: Environment) -> list[object]:
-    """What the roles of the stack may do, and who they are for."""
+    """The inline policies of the stack's roles."""
     iam = elsewhere.aws.client("iam")
     return [
         iam.get_role_policy(RoleName=role["RoleName"], PolicyName=name)["PolicyDocument"]

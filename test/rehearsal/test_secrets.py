@@ -70,7 +70,7 @@ def assembly(planted: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def image(environment: Environment, assembly: Path) -> tuple[bytes, str]:
-    """The image as `docker save` writes it, and its URI; the stack is destroyed again."""
+    """The image as `docker save` writes it, and its URI; the stack is deleted afterwards."""
     outcome = environment.cdk.deploy(assembly)
     assert outcome.succeeded, outcome.output
     uri = queries.runtimes(environment.aws)["Secrets_Agent"]["uri"]
@@ -132,7 +132,7 @@ def test_a_run_step_sees_nothing_of_the_build_s_environment(image: tuple[bytes, 
         assert word not in seen
 
 
-def test_the_build_is_not_told_where_cloudformation_awaits_its_answer(
+def test_the_build_never_sees_the_url_of_cloudformations_response(
     environment: Environment, image: tuple[bytes, str]
 ) -> None:
     codebuild = environment.aws.client("codebuild")

@@ -1,4 +1,4 @@
-"""The image in one stack and its Runtime in another: new code gets through, though one imports the other."""
+"""The image in one stack and its Runtime in another: new code is deployed although one imports the other."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class App:
         assert outcome.succeeded, outcome.output
 
     def write(self, version: str) -> None:
-        """Save a version of the agent, as editors do: in one step."""
+        """Save a version of the agent in one step, as editors do."""
         new = self.folder / "version.txt.new"
         new.write_text(version)
         new.replace(self.folder / "agent/version.txt")

@@ -49,7 +49,7 @@ def is_known(role: str) -> bool:
 
 
 def reason(kind: str, status: str) -> str:
-    """What the event of a resource says in an express operation."""
+    """The reason in a resource's event in an express operation."""
     done = status.endswith("_COMPLETE") and not kind.startswith(("Custom::", "AWS::CloudFormation::"))
     return COMPLETED if done and _current.get().mode == EXPRESS else ""
 

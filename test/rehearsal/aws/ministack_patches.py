@@ -60,7 +60,7 @@ REGISTRY = (
     ),
     replaces(
         ecr, "_batch_get_image", registry.batch_get_image, "b9c1da9c",
-        "the scenarios plan images over AgentCore's limit of 2 GB, which nobody wants to build",
+        "the scenarios plan images over AgentCore's limit of 2 GB without building them",
     ),
     replaces(
         ecr, "_describe_images", registry.describe_images, "86c7f7b2",

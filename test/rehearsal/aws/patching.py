@@ -47,7 +47,7 @@ class Patch:
 
 
 def replaces(owner: Owner | Sequence[Owner], name: str, by: Any, fingerprint: str, reason: str) -> Patch:
-    """A patch whose replacement stands by itself; it may call the original that it has imported."""
+    """A patch whose replacement is complete; it may call the original that it has imported."""
     return wraps(owner, name, lambda _original: by, fingerprint, reason)
 
 
