@@ -213,7 +213,10 @@ def test_image_without_a_program_is_accepted(
     (docker.context / "Dockerfile").write_text(f"FROM scratch\nCOPY . /\n{instructions}\n")
     docker.build()
     image.check(docker.settings)
-    assert "notice: which program the image starts" in capsys.readouterr().out
+    assert (
+        "notice: the program that the image starts, and its architecture, are known only at run time"
+        in capsys.readouterr().out
+    )
 
 
 def test_context_holds_links_and_empty_directories(docker: Docker) -> None:
@@ -248,7 +251,7 @@ def test_image_over_the_limit_is_refused(docker: Docker, monkeypatch: pytest.Mon
     monkeypatch.setattr(image, "SIZE_LIMIT", 400_000)
     image.check(docker.settings)
     monkeypatch.setattr(image, "SIZE_LIMIT", 250_000)
-    with pytest.raises(ImageRejectedError, match="compressed, AgentCore Runtime's limit"):
+    with pytest.raises(ImageRejectedError, match="the limit of AgentCore Runtime"):
         image.check(docker.settings)
 
 

@@ -61,7 +61,7 @@ def test_a_build_works_without_a_cache_when_the_engine_does_not_restart(
     outcome = app.deploy()
     assert outcome.succeeded, outcome.output
     assert "notice: the Docker engine did not start with the containerd image store" in app.log
-    assert "notice: this engine cannot export a layer cache" in app.log
+    assert "notice: the Docker engine cannot export a layer cache" in app.log
     assert queries.manifest(environment.aws, app.uri)["mediaType"] == DOCKER_MANIFEST
     assert queries.platform(environment.aws, app.uri) == "linux/arm64"
     assert app.caches == []

@@ -87,7 +87,7 @@ def test_a_failed_build_leaves_the_runtime_alone_and_the_next_express_deployment
     before = app.runtime()
     broken = app.deploy("2", "--express", dockerfile=BROKEN)
     assert not broken.succeeded
-    assert "a file that the Dockerfile copies is not in the context" in broken.output
+    assert "a file that the Dockerfile copies is not in the build context" in broken.one_line
     assert (app.status, app.runtime()) == ("UPDATE_FAILED", before)
 
     standard = app.deploy("3")

@@ -20,7 +20,8 @@ FAILURES = {
         dockerfile=f"{apps.DOCKERFILE}RUN no-such-program\n",
     ),
     "a copied file is missing": Failure(
-        ("failed (FAILED in phase BUILD)", "hint: a file that the Dockerfile copies is not in the context"),
+        ("failed (FAILED in phase BUILD)",
+         "hint: a file that the Dockerfile copies is not in the build context"),
         dockerfile=f"{apps.DOCKERFILE}COPY nowhere.txt /\n",
     ),
     "the push fails": Failure(
@@ -30,16 +31,17 @@ FAILURES = {
                "message": "manifest invalid"},
     ),
     "the Dockerfile pins amd64": Failure(
-        ("exec format error", "hint: a program of another architecture than arm64 was run",
+        ("exec format error", "hint: the build ran a program for another architecture",
          "remove '--platform=...' from the Dockerfile's FROM lines"),
         dockerfile=f"{PINNED_LATE}RUN true\n",
         base=AMD64_BASE,
     ),
     "the base image has no arm64": Failure(
-        ("no match for platform in manifest", "hint: a base image has no linux/arm64"), base=AMD64_INDEX
+        ("no match for platform in manifest", "hint: a base image does not support linux/arm64"),
+        base=AMD64_INDEX,
     ),
     "the base image has one platform, not arm64": Failure(
-        ("exec format error", "use base images that have linux/arm64"),
+        ("exec format error", "use base images that support linux/arm64"),
         dockerfile=f"{apps.DOCKERFILE}RUN true\n",
         base=AMD64_BASE,
     ),

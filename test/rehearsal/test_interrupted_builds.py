@@ -24,7 +24,7 @@ def stack(environment: Environment, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_user_reads_how_to_allow_more_time(stack: UpdatedStack) -> None:
-    words = ("timed out (TIMED_OUT in phase BUILD)", "raise 'timeout' (40 at most)")
+    words = ("timed out (TIMED_OUT in phase BUILD)", "raise its 'timeout' (at most 40 minutes)")
     stack.fail("slow", Failure(words, dockerfile=SLOW, fault={"kind": "Timeout", "seconds": 15}))
 
 
@@ -40,7 +40,7 @@ def test_user_reads_that_a_build_was_stopped(stack: UpdatedStack) -> None:
     stopper.start()
     outcome = stack.deploy("stopped", Failure((), dockerfile=SLOW))
     stopper.join(5)
-    stack.assert_refused(outcome, ("was stopped (STOPPED in phase BUILD)", "StopBuild was called, by hand"))
+    stack.assert_refused(outcome, ("was stopped (STOPPED in phase BUILD)", "somebody called StopBuild"))
 
 
 @pytest.mark.parametrize(

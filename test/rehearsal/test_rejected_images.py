@@ -15,7 +15,7 @@ REJECTED = {
     "the base image has one platform, and no step runs a program": Failure(
         ("failed (FAILED in phase POST_BUILD)",
          "/bin/sh, which the image starts, is for machine 9, not for arm64",
-         "hint: the image would not start: use base images that have linux/arm64"),
+         "hint: the image would not start: use base images that support linux/arm64"),
         dockerfile=f'{apps.DOCKERFILE}CMD ["sh"]\n',
         base=AMD64_BASE,
     ),
