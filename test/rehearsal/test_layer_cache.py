@@ -15,7 +15,7 @@ HEAVY = """\
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 COPY requirements.txt /
-RUN echo installing the heavy dependencies && sleep 3 && touch /installed
+RUN echo installing the heavy dependencies && sleep 8 && touch /installed
 COPY version.txt /
 """
 
