@@ -88,7 +88,8 @@ class EmulatedAws:
         """The events in the account, oldest first."""
         path = self.folder / "journal.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
-        events: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        of_kind = [line for line in lines if f'"kind": "{kind}' in line]
+        events: list[dict[str, Any]] = [json.loads(line) for line in of_kind]
         return [event for event in events if event["at"] >= since and (not kind or event["kind"] == kind)]
 
     def builds(self, since: float = 0.0) -> list[str]:
