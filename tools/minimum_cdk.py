@@ -21,6 +21,7 @@ NOT_ABOUT_THE_CDK = tuple(
         "rehearsal",
         "test_commits.py",
         "test_links.py",
+        "test_map.py",
     )
 )
 NEWER_CDK_TESTS = tuple(f"test/test_{name}.py" for name in ("permissions", "snapshots"))
