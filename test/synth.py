@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, Stack
+from aws_cdk import App, Stack, assertions
 from aws_cdk import aws_bedrockagentcore as agentcore
 from constructs import Construct
 
@@ -255,6 +255,12 @@ def new_runtime(
     scope: Construct, image: Arm64AgentRuntimeArtifact, name: str = "Runtime", **props: Any
 ) -> agentcore.Runtime:
     return agentcore.Runtime(scope, name, agent_runtime_artifact=image.agent_runtime_artifact, **props)
+
+
+def warnings_of(stack: Stack) -> list[str]:
+    """The warnings in a stack, each with its id at the end."""
+    found = assertions.Annotations.from_stack(stack).find_warning("*", assertions.Match.any_value())
+    return [str(warning.entry.data) for warning in found]
 
 
 def synthesize_image(output: Path, directory: Path, **props: Any) -> Assembly:

@@ -3,7 +3,9 @@ import * as path from 'path';
 import { IgnoreMode, IgnoreStrategy, Stage } from 'aws-cdk-lib';
 import { IConstruct } from 'constructs';
 import { listContext } from './context-listing';
+import { warnOfContent } from './hygiene';
 import { literalPattern, readIgnoreFile } from './ignore-file';
+import { readContext } from './readable';
 import { property } from '../names-in-app';
 import { validationError } from '../validation';
 
@@ -34,16 +36,20 @@ export function dockerContext(scope: IConstruct, props: DockerContextProps): Doc
   const exclude = [
     // cancels the patterns that DockerImageAsset reads from `.dockerignore` on its own
     '!**',
-    ...ignorePatterns(directory, ignoreFile, props),
+    ...ignorePatterns(scope, directory, ignoreFile, props),
     ...['.dockerignore', ignoreFile ?? '.dockerignore', file].map((kept) => `!${literalPattern(kept)}`),
     ...cdkOutput(scope, directory),
   ];
-  const { contentHash, symbolicLinks, emptyDirectories } = listContext(directory, IgnoreStrategy.docker(directory, exclude));
+  const { contentHash, files, symbolicLinks, emptyDirectories } = listContext(scope, directory, IgnoreStrategy.docker(directory, exclude));
+  warnOfContent(scope, { directory, file, ignoreFile, files });
   return { directory, file, exclude, contentHash, symbolicLinks, emptyDirectories };
 }
 
 /** Fails if the directory or the Dockerfile does not exist, or if the Dockerfile is outside the context. */
 export function requireContext(scope: IConstruct, directory: string, file: string): void {
+  if (directory === '') {
+    throw validationError(scope, `${property('directory')} must not be empty, got ''; pass the directory that contains the Dockerfile`);
+  }
   const resolved = path.resolve(directory);
   if (!fs.existsSync(resolved)) {
     throw validationError(scope, `${property('directory')} does not exist, got '${directory}' (${resolved}); pass an absolute path, `
@@ -72,8 +78,10 @@ export function requireContext(scope: IConstruct, directory: string, file: strin
 }
 
 /** The patterns to ignore, in Docker's syntax: those of other modes are replaced by the paths that they match. */
-function ignorePatterns(directory: string, ignoreFile: string | undefined, { exclude = [], ignoreMode }: DockerContextProps): string[] {
-  const fromFile = ignoreFile ? readIgnoreFile(path.join(directory, ignoreFile)) : [];
+function ignorePatterns(
+  scope: IConstruct, directory: string, ignoreFile: string | undefined, { exclude = [], ignoreMode }: DockerContextProps,
+): string[] {
+  const fromFile = ignoreFile ? readContext(scope, ignoreFile, () => readIgnoreFile(path.join(directory, ignoreFile))) : [];
   const patterns = [
     ...(fromFile.some((pattern) => pattern.includes('__pycache__')) ? [] : ['**/__pycache__']),
     ...fromFile,
@@ -81,7 +89,7 @@ function ignorePatterns(directory: string, ignoreFile: string | undefined, { exc
   ];
   return ignoreMode === undefined || ignoreMode === IgnoreMode.DOCKER
     ? patterns
-    : listContext(directory, IgnoreStrategy.fromCopyOptions({ exclude: patterns, ignoreMode }, directory)).ignored.map(literalPattern);
+    : listContext(scope, directory, IgnoreStrategy.fromCopyOptions({ exclude: patterns, ignoreMode }, directory)).ignored.map(literalPattern);
 }
 
 /** Patterns for the output directory of this app and for the default output directory of the CDK CLI. */

@@ -1,8 +1,10 @@
 import * as fs from 'fs';
 import * as path from 'path';
+import { Annotations } from 'aws-cdk-lib';
 import { IConstruct } from 'constructs';
 import { dockerContext, DockerContextProps, requireContext } from './docker-context';
 import { findStage, pinnedPlatform, readStages } from './dockerfile';
+import { readContext } from './readable';
 import { ImageSource } from '../image';
 import { property } from '../names-in-app';
 import { requireArgument, requireLiteral, validationError } from '../validation';
@@ -11,6 +13,10 @@ import { requireArgument, requireLiteral, validationError } from '../validation'
 const MAX_BUILD_ARG = 100_000;
 /** Linux allows about 2 MB for arguments and environment together, and a RUN step gets the build arguments in its environment. */
 const MAX_BUILD_ARGS = 500_000;
+
+/** @see https://docs.docker.com/reference/build-checks/secrets-used-in-arg-or-env/ */
+const SECRET_NAME = /(_|^)(api_?key|auth|credentials?|key|password|pword|passwd|secret|token)(_|$)/i;
+const PUBLIC_NAME = /(_|^)public(_|$)/i;
 
 export interface ImageSourceProps extends Omit<DockerContextProps, 'file'> {
   readonly file?: string;
@@ -29,6 +35,7 @@ export function imageSource(scope: IConstruct, props: ImageSourceProps): ImageSo
   requireContext(scope, props.directory, file);
   requireNames(scope, 'buildArgs', buildArgs);
   requireSize(scope, buildArgs);
+  warnOfSecrets(scope, buildArgs);
   requireNames(scope, 'buildContexts', buildContexts);
   requireRemote(scope, buildContexts);
   requireLiteral(scope, property('extraHash'), extraHash ?? '');
@@ -66,6 +73,16 @@ function requireSize(scope: IConstruct, buildArgs: Record<string, string>): void
   }
 }
 
+/** Docker's own build check warns of such names too. */
+function warnOfSecrets(scope: IConstruct, buildArgs: Record<string, string>): void {
+  const names = Object.keys(buildArgs).filter((name) => SECRET_NAME.test(name) && !PUBLIC_NAME.test(name));
+  if (names.length > 0) {
+    Annotations.of(scope).addWarningV2('arm64-agent-image:secretBuildArg',
+      `${property('buildArgs')} may contain secrets: ${names.join(', ')}; build arguments are visible in the uploaded assets and in the image's history, `
+      + `so pass secrets as ${property('buildSecrets')} instead`);
+  }
+}
+
 function requireRemote(scope: IConstruct, buildContexts: Record<string, string>): void {
   for (const [name, value] of Object.entries(buildContexts)) {
     if (!/^(docker-image:\/\/|https?:\/\/|ssh:\/\/|git:\/\/|git@)/.test(value)) {
@@ -77,7 +94,7 @@ function requireRemote(scope: IConstruct, buildContexts: Record<string, string>)
 
 function requireStage(scope: IConstruct, dockerfile: string, target: string | undefined): void {
   requireArgument(scope, property('target'), target ?? '');
-  const stages = readStages(fs.readFileSync(dockerfile, 'utf8')) ?? [];
+  const stages = readStages(readContext(scope, dockerfile, () => fs.readFileSync(dockerfile, 'utf8'))) ?? [];
   const stage = findStage(stages, target);
   if (target && !stage && stages.length > 0) {
     const names = [...new Set(stages.flatMap(({ name }) => name ?? []))].join(', ');
