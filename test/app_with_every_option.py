@@ -113,7 +113,6 @@ def build_app(outdir: str) -> cdk.App:
         ImageBuild.code_build(
             build_image=codebuild.LinuxArmBuildImage.AMAZON_LINUX_2_STANDARD_3_0,
             compute_type=codebuild.ComputeType.LARGE,
-            log_retention=logs.RetentionDays.ONE_YEAR,
             timeout=cdk.Duration.minutes(20),
             vpc=vpc,
             subnet_selection=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
@@ -123,7 +122,7 @@ def build_app(outdir: str) -> cdk.App:
     for mode in (ImageBuild.local(), ImageBuild.code_build()):
         add_runtime(app, "Runtimes", add_image(app, "Runtimes", mode))
     stack = cdk.Stack(app, "Prebuilt", env=ENVIRONMENT)
-    prebuilt = Arm64AgentRuntimeArtifact.from_ecr_repository(stack, "Image", repository=base, tag="1")
+    prebuilt = Arm64AgentRuntimeArtifact.from_image_tag(stack, "Image", repository=base, tag="1")
     add_runtime(app, "Prebuilt", prebuilt)
     bucket = s3.CfnBucket(cdk.Stack(app, CANARY, env=ENVIRONMENT), "Bucket")
     bucket.add_property_override("NoSuchProperty", "")

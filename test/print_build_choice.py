@@ -12,8 +12,10 @@ from typing import Any
 from aws_cdk import Stack, Stage
 from aws_cdk.assertions import Annotations, Match
 
-from arm64_agent_image import Arm64AgentRuntimeArtifact
+from arm64_agent_image import Arm64AgentRuntimeArtifact, BuildMode
 from test.synth import new_app
+
+MODES = {BuildMode.LOCAL: "local", BuildMode.CODE_BUILD: "codebuild"}
 
 
 def choice(directory: str, context: dict[str, Any], in_stage: bool) -> dict[str, str]:
@@ -28,7 +30,7 @@ def choice(directory: str, context: dict[str, Any], in_stage: bool) -> dict[str,
             return {"error": str(error)}
         warnings = Annotations.from_stack(stack).find_warning("*", Match.any_value())
         return {
-            "mode": image.build_mode,
+            "mode": MODES[image.build_mode],
             "reason": image.build_mode_reason,
             "warnings": "\n".join(str(warning.entry.data) for warning in warnings),
         }

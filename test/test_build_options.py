@@ -27,7 +27,13 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.cx_api import SynthesisMessage
 
-from arm64_agent_image import Arm64AgentRuntimeArtifact, BuildSecret, ImageBuild, RegistryCredentials
+from arm64_agent_image import (
+    Arm64AgentRuntimeArtifact,
+    BuildMode,
+    BuildSecret,
+    ImageBuild,
+    RegistryCredentials,
+)
 from test.synth import (
     IMAGE,
     POLICY,
@@ -87,7 +93,7 @@ def test_a_repository_of_the_app_is_used_unchanged(app: App, stack: Stack, agent
     template = only_template(app)
     repository = template.only(REPOSITORY)
     properties = template.only(IMAGE).properties
-    assert image.repository.node.path == own.node.path
+    assert image.repository.repository_arn == own.repository_arn
     assert repository.body["DeletionPolicy"] == "Retain"
     assert properties["RepositoryName"] == {"Ref": repository.logical_id}
     assert properties["OwnsRepository"] == "false"
@@ -153,9 +159,9 @@ def test_the_build_logs_to_the_log_group_of_the_app(app: App, stack: Stack, agen
 
 
 def test_the_default_log_group_is_deleted_with_the_stack(app: App, stack: Stack, agent: Path) -> None:
-    built(stack, agent, log_retention=logs.RetentionDays.THREE_DAYS)
+    built(stack, agent)
     (group,) = [g for g in only_template(app).all("AWS::Logs::LogGroup") if g.logical_id.startswith("Image")]
-    assert group.properties["RetentionInDays"] == 3
+    assert group.properties["RetentionInDays"] == 30
     assert group.body["DeletionPolicy"] == "Delete"
 
 
@@ -321,7 +327,7 @@ def test_access_to_a_base_image_can_be_granted_in_both_modes(
     base.grant_pull(image).assert_success()
     template = only_template(app)
     assert "RepositoryPolicyText" not in canonical([r.properties for r in template.all(REPOSITORY)])
-    if image.build_mode == "codebuild":
+    if image.build_mode is BuildMode.CODE_BUILD:
         readable = canonical([s["Resource"] for s in statements_with(template, "ecr:BatchGetImage")])
         assert stack.resolve(base.repository_arn)["Fn::GetAtt"][0] in readable
 

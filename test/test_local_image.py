@@ -6,7 +6,7 @@ from aws_cdk import App, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 
-from arm64_agent_image import ImageBuild
+from arm64_agent_image import BuildMode, ImageBuild
 from test.synth import (
     POLICY,
     REPOSITORY,
@@ -89,4 +89,4 @@ def test_a_grant_to_the_builder_succeeds_without_effect(app: App, stack: Stack, 
     template = synthesize(app).only
     assert "RepositoryPolicyText" not in template.only(REPOSITORY).properties
     assert template.only(POLICY).properties["Roles"] == [{"Ref": template.only(ROLE).logical_id}]
-    assert image.build_mode == "local"
+    assert image.build_mode is BuildMode.LOCAL

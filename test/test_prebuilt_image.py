@@ -1,17 +1,20 @@
 """An existing image, used through the same interface."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from aws_cdk import App, CfnParameter, CfnResource, Stack
 from aws_cdk import aws_ecr as ecr
 
-from arm64_agent_image import Arm64AgentRuntimeArtifact, ImageBuild
+from arm64_agent_image import Arm64AgentRuntimeArtifact, BuildMode, ImageBuild
 from test.synth import POLICY, REPOSITORY, ROLE, RUNTIME, canonical, new_image, new_runtime, synthesize
 
 DIGEST = "sha256:" + "0a" * 32
-prebuilt = Arm64AgentRuntimeArtifact.from_ecr_repository
+Factory = Callable[..., Arm64AgentRuntimeArtifact]
+by_tag = Arm64AgentRuntimeArtifact.from_image_tag
+by_digest = Arm64AgentRuntimeArtifact.from_image_digest
 
 
 @pytest.fixture
@@ -20,26 +23,33 @@ def repository(stack: Stack) -> ecr.IRepository:
 
 
 @pytest.mark.parametrize(
-    ("named_by", "ending"), [({"tag": "v1.2"}, ":v1.2"), ({"digest": DIGEST}, f"@{DIGEST}")]
+    ("factory", "named_by", "ending"),
+    [(by_tag, {"tag": "v1.2"}, ":v1.2"), (by_digest, {"digest": DIGEST}, f"@{DIGEST}")],
+    ids=["tag", "digest"],
 )
 def test_the_runtime_uses_the_named_image(
-    app: App, stack: Stack, repository: ecr.IRepository, named_by: dict[str, str], ending: str
+    app: App,
+    stack: Stack,
+    repository: ecr.IRepository,
+    factory: Factory,
+    named_by: dict[str, str],
+    ending: str,
 ) -> None:
-    image = prebuilt(stack, "Image", repository=repository, **named_by)
+    image = factory(stack, "Image", repository=repository, **named_by)
     new_runtime(stack, image)
     template = synthesize(app).only
     uri = template.container_uri
     assert uri["Fn::Join"][1][-1].endswith(f"/agents{ending}")
     assert stack.resolve(image.image_uri) == uri
     assert image.image_tag == ending[1:]
-    assert (image.build_mode, image.repository.repository_name) == ("prebuilt", "agents")
+    assert (image.build_mode, image.repository.repository_name) == (BuildMode.PREBUILT, "agents")
 
 
 def test_the_tag_can_be_a_deploy_time_value(app: App, stack: Stack, repository: ecr.IRepository) -> None:
     tag = CfnParameter(stack, "Tag").value_as_string
     digest = CfnParameter(stack, "Digest").value_as_string
-    new_runtime(stack, prebuilt(stack, "ByTag", repository=repository, tag=tag), "One")
-    new_runtime(stack, prebuilt(stack, "ByDigest", repository=repository, digest=digest), "Two")
+    new_runtime(stack, by_tag(stack, "ByTag", repository=repository, tag=tag), "One")
+    new_runtime(stack, by_digest(stack, "ByDigest", repository=repository, digest=digest), "Two")
     parts = [canonical(runtime.properties) for runtime in synthesize(app).only.all(RUNTIME)]
     assert '/agents:", {"Ref": "Tag"}' in parts[0]
     assert '/agents@", {"Ref": "Digest"}' in parts[1]
@@ -49,7 +59,7 @@ def test_the_tag_can_be_a_deploy_time_value(app: App, stack: Stack, repository: 
 def test_nothing_is_built_and_the_runtime_can_pull(
     app: App, stack: Stack, repository: ecr.IRepository, bound: bool
 ) -> None:
-    image = prebuilt(stack, "Image", repository=repository, tag="1")
+    image = by_tag(stack, "Image", repository=repository, tag="1")
     runtime = new_runtime(stack, image)
     if bound:
         image.bind_runtime(runtime)
@@ -66,7 +76,7 @@ def test_the_runtime_waits_for_what_the_image_depends_on(
     app: App, stack: Stack, repository: ecr.IRepository, bound: bool
 ) -> None:
     push = CfnResource(stack, "Push", type="Custom::Push")
-    image = prebuilt(stack, "Image", repository=repository, tag="1", dependencies=[push])
+    image = by_tag(stack, "Image", repository=repository, tag="1", dependencies=[push])
     runtime = new_runtime(stack, image)
     if bound:
         image.bind_runtime(runtime)
@@ -77,7 +87,7 @@ def test_the_runtime_waits_for_what_the_image_depends_on(
 def test_the_runtime_waits_for_an_image_of_deploy_time_build(app: App, stack: Stack, agent: Path) -> None:
     deploy_time_build = pytest.importorskip("cdklabs.deploy_time_build", reason="needs a newer CDK")
     build = deploy_time_build.ContainerImageBuild(stack, "Build", directory=str(agent), tag="v1")
-    image = prebuilt(stack, "Image", repository=build.repository, tag="v1", dependencies=[build])
+    image = by_tag(stack, "Image", repository=build.repository, tag="v1", dependencies=[build])
     image.bind_runtime(new_runtime(stack, image))
     template = synthesize(app).only
     (custom,) = [
@@ -88,7 +98,7 @@ def test_the_runtime_waits_for_an_image_of_deploy_time_build(app: App, stack: St
 
 def test_the_runtime_can_pull_from_a_repository_of_another_stack(app: App, stack: Stack) -> None:
     repository = ecr.Repository(Stack(app, "Storage"), "Repository")
-    new_runtime(stack, prebuilt(stack, "Image", repository=repository, tag="1"))
+    new_runtime(stack, by_tag(stack, "Image", repository=repository, tag="1"))
     assembly = synthesize(app)
     assert assembly["Storage"].only(REPOSITORY)
     assert "Fn::ImportValue" in canonical([p.properties for p in assembly["Agent"].all(POLICY)])
@@ -105,7 +115,7 @@ def test_fails_when_agentcore_would_refuse_the_repository_name(stack: Stack, age
     }
     for kind, repository in repositories.items():
         with pytest.raises(RuntimeError, match=re.escape(expected)):
-            prebuilt(stack, f"Prebuilt{kind}", repository=repository, tag="1")
+            by_tag(stack, f"Prebuilt{kind}", repository=repository, tag="1")
         with pytest.raises(RuntimeError, match=re.escape(expected)):
             new_image(
                 stack, agent, f"CodeBuild{kind}", image_build=ImageBuild.code_build(repository=repository)
@@ -116,11 +126,11 @@ def test_accepts_repository_names_that_agentcore_accepts_and_tokens(stack: Stack
     names = ["agent", "team/my-agent_1.x", CfnParameter(stack, "Name").value_as_string]
     for number, name in enumerate(names):
         repository = ecr.Repository.from_repository_name(stack, f"Repository{number}", name)
-        prebuilt(stack, f"Image{number}", repository=repository, tag="1")
-    prebuilt(stack, "Unnamed", repository=ecr.Repository(stack, "Own"), tag="1")
+        by_tag(stack, f"Image{number}", repository=repository, tag="1")
+    by_tag(stack, "Unnamed", repository=ecr.Repository(stack, "Own"), tag="1")
 
 
 def test_a_grant_to_the_builder_has_no_effect(app: App, stack: Stack, repository: ecr.IRepository) -> None:
-    image = prebuilt(stack, "Image", repository=repository, tag="1")
+    image = by_tag(stack, "Image", repository=repository, tag="1")
     ecr.Repository(stack, "Base").grant_pull(image).assert_success()
     assert [resource.body["Type"] for resource in synthesize(app).only.resources] == [REPOSITORY]

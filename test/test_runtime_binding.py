@@ -119,10 +119,16 @@ def test_binding_changes_the_runtime_only(tmp_path: Path, agent: Path) -> None:
         stack = Stack(app, "Agent")
         image = new_image(stack, agent)
         runtime = cfn_runtime(stack, image, agent_role(stack).role_arn)
+        runtime.agent_runtime_artifact = another_image
         if bound:
             image.bind_runtime(runtime)
         return synthesize(app).only
 
+    another_image = agentcore.CfnRuntime.AgentRuntimeArtifactProperty(
+        container_configuration=agentcore.CfnRuntime.ContainerConfigurationProperty(
+            container_uri="111122223333.dkr.ecr.us-east-1.amazonaws.com/agents:v1"
+        )
+    )
     without, bound = template("without", False), template("bound", True)
     bound_runtime, (pulling,) = bound.body["Resources"].pop("L1"), pulling_policies(bound)
     runtime = without.body["Resources"].pop("L1")
@@ -476,7 +482,7 @@ def test_warns_when_the_repository_is_in_another_account(app: App) -> None:
     stack = Stack(app, "Agent", env=Environment(account="444455556666", region="us-east-1"))
     arn = "arn:aws:ecr:us-east-1:111122223333:repository/agents"
     repository = ecr.Repository.from_repository_arn(stack, "Repository", arn)
-    image = Arm64AgentRuntimeArtifact.from_ecr_repository(stack, "Image", repository=repository, tag="1")
+    image = Arm64AgentRuntimeArtifact.from_image_tag(stack, "Image", repository=repository, tag="1")
     image.bind_runtime(new_runtime(stack, image))
     (warning,) = assertions.Annotations.from_stack(stack).find_warning("*", assertions.Match.any_value())
     expected = "the repository policy must allow account 444455556666 to pull"

@@ -14,7 +14,6 @@ from aws_cdk import aws_codebuild as codebuild
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from arm64_agent_image import Arm64AgentRuntimeArtifact, BuildSecret, ImageBuild, RegistryCredentials
@@ -43,6 +42,11 @@ CASES: dict[str, tuple[Props, str, str]] = {
         lambda _: {"directory": "no/such/directory"},
         "'directory' does not exist, got 'no/such/directory'",
         f"pass an absolute path, or a path relative to the working directory {Path.cwd()}",
+    ),
+    "an empty directory": (
+        lambda _: {"directory": ""},
+        "'directory' must not be empty, got ''",
+        "pass the directory that contains the Dockerfile",
     ),
     "a file as directory": (
         lambda _: {"directory": __file__},
@@ -190,13 +194,6 @@ CASES: dict[str, tuple[Props, str, str]] = {
         "'removal_policy' must not be given together with 'repository', got 'retain'",
         "set the removal policy of that repository",
     ),
-    "a log retention together with a log group": (
-        lambda stack: in_codebuild(
-            log_group=logs.LogGroup(stack, "Logs"), log_retention=logs.RetentionDays.ONE_DAY
-        ),
-        "'log_retention' must not be given together with 'log_group', got 1",
-        "set the retention of that log group",
-    ),
     "subnets without a VPC": (
         lambda _: in_codebuild(
             subnet_selection=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
@@ -242,7 +239,7 @@ def test_fails_at_synthesis_with(stack: Stack, agent: Path, case: str) -> None:
     (agent / "outside").symlink_to(__file__)
     props, problem, remedy = CASES[case]
     given = props(stack)
-    directory = Path(given.pop("directory", agent))
+    directory = given.pop("directory", agent)
     with pytest.raises(RuntimeError) as failure:
         new_image(stack, directory, **given)
     error = str(failure.value)
@@ -251,31 +248,20 @@ def test_fails_at_synthesis_with(stack: Stack, agent: Path, case: str) -> None:
     assert not error.rstrip().endswith(".")
 
 
-@pytest.mark.parametrize(
-    ("options", "problem"),
-    [
-        ({}, "exactly one of 'tag' and 'digest' must be given, got neither"),
-        (
-            {"tag": "1", "digest": "sha256:" + "0" * 64},
-            "exactly one of 'tag' and 'digest' must be given, got both",
-        ),
-        (
-            {"tag": "sha256:" + "0" * 64},
-            "'tag' must be 1 to 128 letters, digits, '_', '.' and '-', got 'sha256:0",
-        ),
-        ({"tag": "-1"}, "'tag' must be 1 to 128 letters, digits, '_', '.' and '-', got '-1'"),
-        ({"digest": "0" * 64}, "'digest' must be 'sha256:' and 64 lower-case hexadecimal digits, got '0000"),
-        (
-            {"digest": "sha256:ABC"},
-            "'digest' must be 'sha256:' and 64 lower-case hexadecimal digits, got 'sha256:ABC'",
-        ),
-    ],
-)
-def test_fails_when_an_existing_image_is_not_identified_exactly_once(
-    stack: Stack, options: dict[str, str], problem: str
-) -> None:
+@pytest.mark.parametrize("tag", ["sha256:" + "0" * 64, "-1", ""])
+def test_fails_when_the_tag_of_an_existing_image_is_invalid(stack: Stack, tag: str) -> None:
+    problem = f"'tag' must be 1 to 128 letters, digits, '_', '.' and '-', got '{tag}'; pass a digest"
     with pytest.raises(RuntimeError, match=re.escape(problem)):
-        Arm64AgentRuntimeArtifact.from_ecr_repository(stack, "Image", repository=repository(stack), **options)
+        Arm64AgentRuntimeArtifact.from_image_tag(stack, "Image", repository=repository(stack), tag=tag)
+
+
+@pytest.mark.parametrize("digest", ["0" * 64, "sha256:ABC", "v1"])
+def test_fails_when_the_digest_of_an_existing_image_is_invalid(stack: Stack, digest: str) -> None:
+    problem = f"'digest' must be 'sha256:' and 64 lower-case hexadecimal digits, got '{digest}'; pass a tag"
+    with pytest.raises(RuntimeError, match=re.escape(problem)):
+        Arm64AgentRuntimeArtifact.from_image_digest(
+            stack, "Image", repository=repository(stack), digest=digest
+        )
 
 
 def test_the_error_names_the_construct(stack: Stack, agent: Path) -> None:

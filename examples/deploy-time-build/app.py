@@ -16,7 +16,7 @@ class DeployTimeBuildStack(cdk.Stack):
             self, "Build", directory="../agent", platform=ecr_assets.Platform.LINUX_ARM64
         )
 
-        image = Arm64AgentRuntimeArtifact.from_ecr_repository(
+        image = Arm64AgentRuntimeArtifact.from_image_tag(
             self,
             "AgentImage",
             repository=build.repository,

@@ -30,7 +30,7 @@ class AgentStack(cdk.Stack):
 
         cdk.CfnOutput(self, "RuntimeArn", value=runtime.agent_runtime_arn)
         cdk.CfnOutput(self, "ImageUri", value=image.image_uri)
-        cdk.CfnOutput(self, "BuildMode", value=f"{image.build_mode}: {image.build_mode_reason}")
+        cdk.CfnOutput(self, "BuildMode", value=f"{image.build_mode.name}: {image.build_mode_reason}")
 
 
 app = cdk.App()

@@ -1,11 +1,16 @@
 import { Annotations, AspectPriority, Aspects } from 'aws-cdk-lib';
 import * as agentcore from 'aws-cdk-lib/aws-bedrockagentcore';
+import * as codebuild from 'aws-cdk-lib/aws-codebuild';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct, IConstruct } from 'constructs';
 import { Arm64AgentRuntimeArtifactProps } from './arm64-agent-runtime-artifact-props';
-import { EcrImageOptions } from './build-options';
+import { BuildMode } from './build-mode';
+import { EcrImageDigestOptions, EcrImageTagOptions } from './build-options';
 import { ImageBuild } from './image-build';
+import { Image } from './private/image';
+import { imageByDigest, imageByTag } from './private/prebuilt-image';
 import { ImageArtifact } from './private/runtime/image-artifact';
 import { RuntimeBinding } from './private/runtime/runtime-binding';
 
@@ -17,16 +22,29 @@ import { RuntimeBinding } from './private/runtime/runtime-binding';
  */
 export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantable {
   /**
-   * Use an existing image through the same interface. Nothing is built.
-   *
-   * Fails unless exactly one of `tag` and `digest` is given.
+   * Use an existing image, identified by its tag, through the same interface. Nothing is built.
    *
    * @param scope the parent construct
    * @param id the id of the construct
    * @param options the image
    */
-  public static fromEcrRepository(scope: Construct, id: string, options: EcrImageOptions): Arm64AgentRuntimeArtifact {
-    return new Arm64AgentRuntimeArtifact(scope, id, { directory: '', imageBuild: ImageBuild._prebuilt(options) });
+  public static fromImageTag(scope: Construct, id: string, options: EcrImageTagOptions): Arm64AgentRuntimeArtifact {
+    return this.fromExistingImage(scope, id, (image) => imageByTag(image, options));
+  }
+
+  /**
+   * Use an existing image, identified by its digest, through the same interface. Nothing is built.
+   *
+   * @param scope the parent construct
+   * @param id the id of the construct
+   * @param options the image
+   */
+  public static fromImageDigest(scope: Construct, id: string, options: EcrImageDigestOptions): Arm64AgentRuntimeArtifact {
+    return this.fromExistingImage(scope, id, (image) => imageByDigest(image, options));
+  }
+
+  private static fromExistingImage(scope: Construct, id: string, image: (scope: Construct) => Image): Arm64AgentRuntimeArtifact {
+    return new Arm64AgentRuntimeArtifact(scope, id, { directory: '', imageBuild: ImageBuild._existing(image) });
   }
 
   /**
@@ -39,24 +57,28 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
   /**
    * The URI of the image, with a tag or digest that identifies exactly this content.
    *
-   * A resource that uses the URI of an image built by CodeBuild is created after the image.
+   * A resource that uses the URI of an image built by CodeBuild is created after the image. A Runtime that uses the URI is
+   * also allowed to pull the image, even without `bindRuntime`.
    */
   public readonly imageUri: string;
 
   /**
-   * The content tag of the image. For an existing image, the tag or digest that was given.
+   * The content tag of the image. For an existing image, the tag or digest that identifies it.
    */
   public readonly imageTag: string;
 
   /**
    * The repository that holds the image.
+   *
+   * A resource that uses the URI of the repository, such as an AWS Lambda function or an Amazon ECS task definition with
+   * `imageTag`, is created after an image built by CodeBuild. Permissions on the repository do not wait for the image.
    */
   public readonly repository: ecr.IRepository;
 
   /**
-   * Where the image is built: `local`, `codebuild` or `prebuilt`.
+   * Where the image is built.
    */
-  public readonly buildMode: string;
+  public readonly buildMode: BuildMode;
 
   /**
    * The reason for `buildMode`, in one sentence.
@@ -70,6 +92,20 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
    * Grants have no effect on an image that CodeBuild does not build: the machine that builds it uses its own credentials.
    */
   public readonly grantPrincipal: iam.IPrincipal;
+
+  /**
+   * The project that builds the image, for example for alarms on failed builds.
+   *
+   * Undefined unless CodeBuild builds the image.
+   */
+  public readonly buildProject?: codebuild.IProject;
+
+  /**
+   * The log group of the builds, for example for metric filters or permission to read it.
+   *
+   * Undefined unless CodeBuild builds the image.
+   */
+  public readonly buildLogGroup?: logs.ILogGroup;
 
   private readonly binding: RuntimeBinding;
 
@@ -85,6 +121,8 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
     this.repository = image.repository;
     this.buildMode = image.buildMode;
     this.buildModeReason = image.buildModeReason;
+    this.buildProject = image.buildProject;
+    this.buildLogGroup = image.buildLogGroup;
     this.grantPrincipal = image.builder;
     this.agentRuntimeArtifact = new ImageArtifact(image.imageUri, this.binding);
 
@@ -119,7 +157,7 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
 
   private bindUnboundRuntimes(node: IConstruct): void {
     if (node === this) {
-      this.binding.bindUsersOf(this.agentRuntimeArtifact);
+      this.binding.bindUnbound();
     }
   }
 }

@@ -35,7 +35,7 @@ export interface AutoBuildOptions {
 }
 
 /**
- * An existing image in Amazon ECR.
+ * Options for an existing image in Amazon ECR.
  */
 export interface EcrImageOptions {
   /**
@@ -44,24 +44,30 @@ export interface EcrImageOptions {
   readonly repository: ecr.IRepository;
 
   /**
-   * The tag of the image. A Runtime is updated only if its image URI changes, so a tag that moves, such as `latest`,
-   * deploys nothing.
-   *
-   * @default - `digest` is given
-   */
-  readonly tag?: string;
-
-  /**
-   * The digest of the image, `sha256:...`.
-   *
-   * @default - `tag` is given
-   */
-  readonly digest?: string;
-
-  /**
    * What must be deployed before the image can be used, for example the construct that builds it.
    *
    * @default - none
    */
   readonly dependencies?: IDependable[];
+}
+
+/**
+ * An existing image in Amazon ECR, identified by its tag.
+ */
+export interface EcrImageTagOptions extends EcrImageOptions {
+  /**
+   * The tag of the image. A Runtime is updated only if its image URI changes, so a tag that moves, such as `latest`,
+   * deploys nothing.
+   */
+  readonly tag: string;
+}
+
+/**
+ * An existing image in Amazon ECR, identified by its digest.
+ */
+export interface EcrImageDigestOptions extends EcrImageOptions {
+  /**
+   * The digest of the image, `sha256:...`.
+   */
+  readonly digest: string;
 }

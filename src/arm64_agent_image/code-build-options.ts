@@ -21,6 +21,8 @@ export interface CodeBuildOptions {
    * What happens to the repository that the construct creates when it is removed from the stack. `DESTROY` also deletes
    * its images, which can be built again from their source.
    *
+   * Not allowed together with `repository`.
+   *
    * @default RemovalPolicy.DESTROY
    */
   readonly removalPolicy?: RemovalPolicy;
@@ -61,14 +63,14 @@ export interface CodeBuildOptions {
   readonly vpc?: ec2.IVpc;
 
   /**
-   * The subnets of the VPC. They must be private, because CodeBuild gives its network interfaces no public address.
+   * The subnets of the VPC, which requires `vpc`. They must be private, because CodeBuild gives its network interfaces no public address.
    *
    * @default - the private subnets
    */
   readonly subnetSelection?: ec2.SubnetSelection;
 
   /**
-   * The security groups of the build in the VPC.
+   * The security groups of the build in the VPC, which require `vpc`.
    *
    * @default - a new security group that allows all outbound traffic
    */
@@ -77,20 +79,15 @@ export interface CodeBuildOptions {
   /**
    * The log group of the build.
    *
-   * @default - a new log group, deleted together with the stack
+   * @default - a new log group that keeps logs for one month, deleted together with the stack
    */
   readonly logGroup?: logs.ILogGroup;
 
   /**
-   * How long the log group that the construct creates keeps build logs.
-   *
-   * @default RetentionDays.ONE_MONTH
-   */
-  readonly logRetention?: logs.RetentionDays;
-
-  /**
    * The KMS key that encrypts the repository that the construct creates. Amazon ECR cannot change the key of a
    * repository: with another key, the image is built into a new repository and the old one is deleted.
+   *
+   * Not allowed together with `repository`.
    *
    * @see https://docs.aws.amazon.com/AmazonECR/latest/userguide/encryption-at-rest.html
    * @default - server-side encryption with keys that Amazon S3 manages

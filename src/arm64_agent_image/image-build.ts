@@ -1,5 +1,5 @@
 import { Construct } from 'constructs';
-import { AutoBuildOptions, EcrImageOptions, LocalBuildOptions } from './build-options';
+import { AutoBuildOptions, LocalBuildOptions } from './build-options';
 import { CodeBuildOptions } from './code-build-options';
 import { chooseBuild } from './private/automatic-choice';
 import { codeBuildImage } from './private/codebuild/image';
@@ -7,7 +7,6 @@ import { imageSource, ImageSourceProps } from './private/context/image-source';
 import { Image } from './private/image';
 import { localImage } from './private/local-image';
 import { inAppLanguage } from './private/names-in-app';
-import { prebuiltImage } from './private/prebuilt-image';
 
 /**
  * Where the image is built.
@@ -61,8 +60,8 @@ export class ImageBuild {
   }
 
   /** @internal */
-  public static _prebuilt(options: EcrImageOptions): ImageBuild {
-    return new ImageBuild((scope) => prebuiltImage(scope, options));
+  public static _existing(image: (scope: Construct) => Image): ImageBuild {
+    return new ImageBuild(image);
   }
 
   private constructor(private readonly make: (scope: Construct, props: ImageSourceProps) => Image) {}

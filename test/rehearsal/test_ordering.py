@@ -108,7 +108,7 @@ def prebuilt(uri: str) -> apps.Fill:
     def fill(stack: cdk.Stack) -> None:
         name, _, tag = uri.partition("/")[2].rpartition(":")
         repository = ecr.Repository.from_repository_name(stack, "Repository", name)
-        image = Arm64AgentRuntimeArtifact.from_ecr_repository(stack, "Image", repository=repository, tag=tag)
+        image = Arm64AgentRuntimeArtifact.from_image_tag(stack, "Image", repository=repository, tag=tag)
         runtime = agentcore.Runtime(
             stack, "Agent", runtime_name="Order_Prebuilt", agent_runtime_artifact=image.agent_runtime_artifact
         )

@@ -1,7 +1,7 @@
 import { Token } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { IConstruct } from 'constructs';
-import { property } from './names-in-app';
+import { inAppLanguage, property } from './names-in-app';
 import { validationError } from './validation';
 
 /** The parts of an image's URI that AgentCore accepts: `<registry>/<name>:<tag>` or `<registry>/<name>@<digest>`. */
@@ -23,12 +23,12 @@ export function requireRepositoryName(scope: IConstruct, { repositoryName }: ecr
 
 export function requireTag(scope: IConstruct, tag: string): void {
   requirePart(scope, 'tag', tag, `${property('tag')} must be 1 to 128 letters, digits, '_', '.' and '-'`,
-    `pass a digest as ${property('digest')}`);
+    `pass a digest to ${inAppLanguage('fromImageDigest')}()`);
 }
 
 export function requireDigest(scope: IConstruct, digest: string): void {
   requirePart(scope, 'digest', digest, `${property('digest')} must be 'sha256:' and 64 lower-case hexadecimal digits`,
-    `pass a tag as ${property('tag')}`);
+    `pass a tag to ${inAppLanguage('fromImageTag')}()`);
 }
 
 function requirePart(scope: IConstruct, part: keyof typeof AGENTCORE_URI, value: string, rule: string, advice: string): void {

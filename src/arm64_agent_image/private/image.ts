@@ -1,6 +1,9 @@
+import * as codebuild from 'aws-cdk-lib/aws-codebuild';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
+import * as logs from 'aws-cdk-lib/aws-logs';
 import { IDependable } from 'constructs';
+import { BuildMode } from '../build-mode';
 import { DockerContext } from './context/docker-context';
 
 /** The validated input of a build, free of tokens. */
@@ -14,12 +17,14 @@ export interface ImageSource {
 
 /** The result of each kind of build. */
 export interface Image {
-  readonly buildMode: 'local' | 'codebuild' | 'prebuilt';
+  readonly buildMode: BuildMode;
   readonly buildModeReason: string;
   readonly imageUri: string;
   readonly imageTag: string;
   readonly repository: ecr.IRepository;
   readonly builder: iam.IPrincipal;
+  readonly buildProject?: codebuild.IProject;
+  readonly buildLogGroup?: logs.ILogGroup;
   /** What must be deployed before the image can be used. */
   readonly dependencies: IDependable[];
 }

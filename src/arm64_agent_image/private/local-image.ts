@@ -1,6 +1,7 @@
 import { Annotations, IgnoreMode, Names, Stack, SymlinkFollowMode } from 'aws-cdk-lib';
 import * as assets from 'aws-cdk-lib/aws-ecr-assets';
 import { Construct } from 'constructs';
+import { BuildMode } from '../build-mode';
 import { LocalBuildOptions } from '../build-options';
 import { containerCommand, Environment } from './container-command';
 import { Image, ImageSource, undefinedIfEmpty } from './image';
@@ -27,7 +28,7 @@ export function localImage(scope: Construct, source: ImageSource, options: Local
     extraHash: `${context.contentHash}${extraHash ?? ''}`,
   });
   return {
-    buildMode: 'local',
+    buildMode: BuildMode.LOCAL,
     buildModeReason: reason,
     imageUri: asset.imageUri,
     imageTag: asset.imageTag,

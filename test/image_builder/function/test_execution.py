@@ -635,7 +635,7 @@ def test_a_service_that_stays_busy_fails_at_the_deadline_and_the_build_is_stoppe
             "start_build",
             "InvalidInputException",
             "Region ap-east-2 is not supported for ARM_CONTAINER",
-            r"no ARM build machines of this type in this region.*ImageBuild\.local.*from_ecr_repository",
+            r"no ARM build machines of this type in this region.*ImageBuild\.local.*from_image_tag",
         ),
         (
             "start_build",

@@ -4,6 +4,7 @@ import * as path from 'path';
 import { AssetHashType, CustomResource, FileSystem, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
 import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
+import { BuildMode } from '../../build-mode';
 import { CodeBuildOptions } from '../../code-build-options';
 import { acknowledgeRules } from '../acknowledgements';
 import { literalPattern } from '../context/ignore-file';
@@ -12,6 +13,7 @@ import { buildRole } from './build-role';
 import { buildEnvironment } from './environment';
 import { imageName } from './names';
 import { buildNetwork } from './network';
+import { OrderedRepository } from './ordered-repository';
 import { buildLogs, buildProject } from './project';
 import { ImageProvider } from './provider';
 import { imageRepository } from './repository';
@@ -54,13 +56,16 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
   resource.node.addDependency(role, logGroup, ...provider.dependencies);
   acknowledgeRules(scope);
 
+  const repositoryUri = resource.getAttString('RepositoryUri');
   return {
-    buildMode: 'codebuild',
+    buildMode: BuildMode.CODE_BUILD,
     buildModeReason: reason,
-    imageUri: `${resource.getAttString('RepositoryUri')}:${imageTag}`,
+    imageUri: `${repositoryUri}:${imageTag}`,
     imageTag,
-    repository,
+    repository: new OrderedRepository(scope, 'OrderedRepository', repository, repositoryUri),
     builder: role,
+    buildProject: project,
+    buildLogGroup: logGroup,
     dependencies: [resource],
   };
 }

@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib';
+import { Annotations, Stack } from 'aws-cdk-lib';
 import * as codebuild from 'aws-cdk-lib/aws-codebuild';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as iam from 'aws-cdk-lib/aws-iam';
@@ -26,9 +26,15 @@ export function buildNetwork(scope: Construct, props: BuildNetworkProps): codebu
   const securityGroups = props.securityGroups ?? [
     new ec2.SecurityGroup(scope, 'SecurityGroup', { vpc, description: 'Builds of an agent image in CodeBuild' }),
   ];
+  const subnets = vpc.selectSubnets(subnetSelection);
+  if (subnets.hasPublic) {
+    Annotations.of(scope).addWarningV2('arm64-agent-image:publicSubnets',
+      `the build runs in public subnets of ${property('vpc')} (${vpc.node.path}), where CodeBuild gives it no public address, so that it reaches AWS `
+      + `only through VPC endpoints; select private subnets with a NAT gateway in ${property('subnetSelection')}`);
+  }
   return {
     vpcId: vpc.vpcId,
-    subnets: vpc.selectSubnets(subnetSelection).subnetIds,
+    subnets: subnets.subnetIds,
     securityGroupIds: securityGroups.map((group) => group.securityGroupId),
   };
 }

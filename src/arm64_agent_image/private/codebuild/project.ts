@@ -29,14 +29,10 @@ export function buildTimeout(scope: Construct, { timeout = Duration.minutes(30) 
 }
 
 /** The log group of the builds. */
-export function buildLogs(scope: Construct, name: string, { logGroup, logRetention }: CodeBuildOptions): logs.ILogGroup {
-  if (logGroup && logRetention !== undefined) {
-    throw validationError(scope, `${property('logRetention')} must not be given together with ${property('logGroup')}, got ${logRetention}; `
-      + 'set the retention of that log group instead');
-  }
+export function buildLogs(scope: Construct, name: string, { logGroup }: CodeBuildOptions): logs.ILogGroup {
   return logGroup ?? new logs.LogGroup(scope, 'Logs', {
     logGroupName: buildLogsName(name),
-    retention: logRetention ?? logs.RetentionDays.ONE_MONTH,
+    retention: logs.RetentionDays.ONE_MONTH,
     removalPolicy: RemovalPolicy.DESTROY,
   });
 }
@@ -86,6 +82,8 @@ export function buildProject(scope: Construct, props: BuildProjectProps): codebu
     grantReportGroupPermissions: false,
   });
   (project.node.defaultChild as codebuild.CfnProject).vpcConfig = props.network;
+  // the project gets the role without policy updates, because it would add permissions that the role has already
+  (project as { grantPrincipal: iam.IPrincipal }).grantPrincipal = role;
   return project;
 }
 
@@ -105,7 +103,7 @@ function warnOfOtherPartitions(scope: Construct): void {
     Annotations.of(scope).addWarningV2('arm64-agent-image:armEnvironment',
       `AWS CodeBuild may have no ARM environment in ${Stack.of(scope).region} (partition ${partition}); if the deployment reports that `
       + `'ARM_CONTAINER' is not supported, use ${inAppLanguage('ImageBuild.local')}() on a machine with Docker, `
-      + `or an existing image with ${inAppLanguage('Arm64AgentRuntimeArtifact.fromEcrRepository')}()`);
+      + `or an existing image with ${inAppLanguage('Arm64AgentRuntimeArtifact.fromImageTag')}()`);
   }
 }
 

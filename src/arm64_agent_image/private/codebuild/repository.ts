@@ -3,6 +3,7 @@ import { RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
+import { OrderedRepository } from './ordered-repository';
 import { requireRepositoryName } from '../image-reference';
 import { property } from '../names-in-app';
 import { validationError } from '../validation';
@@ -40,7 +41,7 @@ export function imageRepository(scope: Construct, name: string, props: ImageRepo
         + 'set the encryption key of that repository instead');
     }
     requireRepositoryName(scope, repository);
-    return repository;
+    return OrderedRepository.unordered(repository);
   }
   return new ecr.Repository(scope, 'Repository', {
     repositoryName: repositoryName(scope, name, props),

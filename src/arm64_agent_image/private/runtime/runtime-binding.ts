@@ -1,14 +1,16 @@
-import { Annotations, CfnResource, Stack, Stage, Token, TokenComparison } from 'aws-cdk-lib';
-import * as iam from 'aws-cdk-lib/aws-iam';
+import { CfnResource, Stack, Stage } from 'aws-cdk-lib';
 import { Construct, IConstruct } from 'constructs';
+import { BuildMode } from '../../build-mode';
 import { acknowledgeRules } from '../acknowledgements';
-import { executionRole } from './execution-role';
+import { artifactOf, containerUri, resolveText } from './container-uri';
+import { requireSameEnvironment } from './environment';
+import { hasPullPolicy, pullPolicy } from './pull-policy';
 import { Image } from '../image';
 import { inAppLanguage, property } from '../names-in-app';
-import { allow } from '../statements';
 import { validationError } from '../validation';
 
 const RUNTIME_TYPE = 'AWS::BedrockAgentCore::Runtime';
+const ENDPOINT_TYPE = 'AWS::BedrockAgentCore::RuntimeEndpoint';
 
 /** Makes Runtimes wait for an image, and allows them to pull it. */
 export class RuntimeBinding {
@@ -22,7 +24,7 @@ export class RuntimeBinding {
     for (const resource of this.runtimeResources(runtime)) {
       if (!this.bound.has(resource)) {
         this.bound.add(resource);
-        resource.node.addDependency(...this.image.dependencies, this.pullPolicy(resource));
+        resource.node.addDependency(...this.image.dependencies, pullPolicy(resource, this.image.repository));
         if (this.image.dependencies.length > 0) {
           acknowledgeRules(resource);
         }
@@ -31,12 +33,12 @@ export class RuntimeBinding {
   }
 
   /**
-   * Binds the Runtimes that use `artifact` and that the app has not bound. Aspects are the last phase of synthesis in which
-   * the CDK still processes new dependencies and cross-stack references.
+   * Binds the Runtimes that use the image, by its artifact or by its URI, and that the app has not bound. Aspects are the
+   * last phase of synthesis in which the CDK still processes new dependencies and cross-stack references.
    */
-  public bindUsersOf(artifact: unknown): void {
-    Stage.of(this.scope)!.node.findAll().filter(isRuntime)
-      .filter(({ node }) => (node.scope as { agentRuntimeArtifact?: unknown }).agentRuntimeArtifact === artifact)
+  public bindUnbound(): void {
+    Stage.of(this.scope)!.node.findAll().filter(isOfType(RUNTIME_TYPE))
+      .filter((runtime) => !this.bound.has(runtime) && this.isUsedBy(runtime))
       .forEach((runtime) => this.bind(runtime));
     this.closed = true;
   }
@@ -45,16 +47,33 @@ export class RuntimeBinding {
   public requireBound(runtime: IConstruct): void {
     const unbound = this.runtimeResources(runtime).find((resource) => !this.bound.has(resource));
     if (this.closed && unbound) {
-      throw validationError(this.scope, `${property('runtime')} (${runtime.node.path}) was defined during synthesis, too late to be bound to the image automatically; `
-        + `call ${inAppLanguage('bindRuntime')}(runtime) on the image where the Runtime is defined`);
+      throw validationError(this.scope, `${property('runtime')} (${runtime.node.path}) was defined during synthesis, too late to be bound to the image `
+        + `automatically; call ${inAppLanguage('bindRuntime')}(runtime) on the image where the Runtime is defined`);
     }
   }
 
+  private isUsedBy(runtime: CfnResource): boolean {
+    const owner = imageOf(runtime);
+    if (owner) {
+      return owner === this;
+    }
+    const sameStack = Stack.of(runtime) === Stack.of(this.scope);
+    if (hasPullPolicy(runtime) || (this.image.buildMode === BuildMode.PREBUILT && !sameStack)) {
+      return false;
+    }
+    const { imageUri, imageTag, repository } = this.image;
+    const uri = containerUri(runtime);
+    return [imageUri, repository.repositoryUriForTag(imageTag)].some((mine) => resolveText(runtime, mine) === uri);
+  }
+
   private runtimeResources(runtime: IConstruct): CfnResource[] {
-    const resources = runtime.node.findAll().filter(isRuntime);
+    const resources = runtime.node.findAll().filter(isOfType(RUNTIME_TYPE));
     if (resources.length > 0) {
-      resources.forEach((resource) => this.requireSameEnvironment(resource));
+      resources.forEach((resource) => this.requireBindable(resource));
       return resources;
+    }
+    if ('agentRuntimeEndpointArn' in runtime || runtime.node.findAll().some(isOfType(ENDPOINT_TYPE))) {
+      throw validationError(this.scope, `${property('runtime')} is an endpoint (${runtime.node.path}); pass the Runtime that the endpoint belongs to`);
     }
     if ('agentRuntimeArn' in runtime) {
       throw validationError(this.scope, `${property('runtime')} is an imported Runtime (${runtime.node.path}), which this app cannot update; `
@@ -64,38 +83,22 @@ export class RuntimeBinding {
       + 'pass the Runtime construct that uses this image');
   }
 
-  private requireSameEnvironment(resource: CfnResource): void {
-    if (Stage.of(resource) !== Stage.of(this.scope)) {
-      throw validationError(this.scope, `${property('runtime')} (${resource.node.path}) belongs to another Stage than the image; `
-        + 'define the image in the same Stage as the Runtime');
+  private requireBindable(resource: CfnResource): void {
+    const owner = imageOf(resource);
+    if (owner && owner !== this) {
+      throw validationError(this.scope, `${property('runtime')} (${resource.node.path}) uses the image ${owner.scope.node.path}; `
+        + `call ${inAppLanguage('bindRuntime')}(runtime) on that image, or pass ${inAppLanguage('agentRuntimeArtifact')} of this one to the Runtime`);
     }
-    const [mine, theirs] = [this.image.repository.env, Stack.of(resource)];
-    if (Token.compareStrings(mine.region, theirs.region) === TokenComparison.DIFFERENT) {
-      throw validationError(this.scope, `${property('runtime')} (${resource.node.path}) is in region ${theirs.region}, but the image's repository is in region `
-        + `${mine.region}; define the image in a stack in region ${theirs.region}`);
-    }
-    if (Token.compareStrings(mine.account, theirs.account) === TokenComparison.DIFFERENT) {
-      Annotations.of(this.scope).addWarningV2('arm64-agent-image:otherAccount',
-        `${property('runtime')} (${resource.node.path}) is in account ${theirs.account}, but the image's repository is in account ${mine.account}; `
-        + `the repository policy must allow account ${theirs.account} to pull`);
-    }
-  }
-
-  /** The permission to pull, in a separate policy, so that the other permissions of the role do not delay the Runtime. */
-  private pullPolicy(resource: CfnResource): iam.Policy {
-    const scope = resource.node.scope as Construct;
-    const id = `${resource.node.id}ImagePull`;
-    const policy = scope.node.tryFindChild(id) as iam.Policy | undefined ?? new iam.Policy(scope, id);
-    policy.addStatements(
-      allow(this.image.repository.repositoryArn, ['ecr:BatchCheckLayerAvailability', 'ecr:GetDownloadUrlForLayer', 'ecr:BatchGetImage']),
-      allow('*', ['ecr:GetAuthorizationToken']),
-    );
-    executionRole(resource).attachInlinePolicy(policy);
-    acknowledgeRules(policy);
-    return policy;
+    requireSameEnvironment(this.scope, this.image, resource);
   }
 }
 
-function isRuntime(construct: IConstruct): construct is CfnResource {
-  return CfnResource.isCfnResource(construct) && construct.cfnResourceType === RUNTIME_TYPE;
+/** The image whose artifact a Runtime uses. */
+function imageOf(runtime: CfnResource): RuntimeBinding | undefined {
+  const { binding } = (artifactOf(runtime) ?? {}) as { binding?: unknown };
+  return binding instanceof RuntimeBinding ? binding : undefined;
+}
+
+function isOfType(type: string): (construct: IConstruct) => construct is CfnResource {
+  return (construct): construct is CfnResource => CfnResource.isCfnResource(construct) && construct.cfnResourceType === type;
 }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 ALTERNATIVES = (
     "build locally (ImageBuild.local), or deploy an existing image"
-    " (Arm64AgentRuntimeArtifact.fromEcrRepository, from_ecr_repository in Python)"
+    " (Arm64AgentRuntimeArtifact.fromImageTag, from_image_tag in Python)"
 )
 RECREATE = (
     "it was deleted outside of CloudFormation; recreate it, or remove the image from the app, deploy, and add"
