@@ -1,0 +1,102 @@
+"""docs/troubleshooting.md covers every error that this library raises and every cause that it recognizes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from image_builder.function.messages.hints import _HINTS
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/troubleshooting.md"
+TYPESCRIPT = ROOT / "src/arm64_agent_image"
+PYTHON = TYPESCRIPT / "image_builder"
+SYNTHESIS = ("throw validationError(", "addWarningV2(")
+EXPLANATIONS = {"explain", "unexpected"}
+
+
+def page() -> str:
+    return " ".join(PAGE.read_text().split())
+
+
+def spans() -> list[str]:
+    """The texts that the page shows as code, in headings, tables and sentences."""
+    prose = re.sub(r"```.*?```", "", PAGE.read_text(), flags=re.DOTALL)
+    return [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+
+
+def arguments(code: str, start: int) -> str:
+    """The source of the arguments of a call, from behind its opening parenthesis to the closing one."""
+    depth = 1
+    for end in range(start, len(code)):
+        depth += {"(": 1, ")": -1}.get(code[end], 0)
+        if depth == 0:
+            return " ".join(code[start:end].split())
+    raise AssertionError(code[start : start + 80])
+
+
+def synthesis_messages() -> Iterator[str]:
+    for path in sorted(TYPESCRIPT.rglob("*.ts")):
+        code = path.read_text()
+        for call in SYNTHESIS:
+            for found in re.finditer(re.escape(call), code):
+                yield f"{path.name}: {arguments(code, found.end())}"
+
+
+def text(node: ast.expr) -> str:
+    """A string, with dots for what varies; empty if the expression is none."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text(part) or "..." for part in node.values)
+    return ""
+
+
+def messages_of(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id.endswith("Error"):
+            yield from filter(None, map(text, node.args[:1]))
+        if isinstance(node, ast.FunctionDef) and node.name in EXPLANATIONS:
+            returned = [each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value]
+            yield from filter(None, map(text, returned))
+
+
+def deploy_time_messages() -> list[str]:
+    """Each message, without the details in parentheses and the advice after a colon or a semicolon."""
+    trees = [ast.parse(path.read_text()) for path in sorted(PYTHON.rglob("*.py"))]
+    messages = [message for tree in trees for message in messages_of(tree)]
+    return sorted({re.split(r"[:;](?: |$)| \(", message, maxsplit=1)[0] for message in messages})
+
+
+def shows(span: str, message: str) -> bool:
+    """Whether the literal parts of a message follow one another in a text of the page."""
+    parts = [re.escape(part.strip()) for part in message.split("...")]
+    return re.search(".*".join(parts), span) is not None
+
+
+@pytest.mark.parametrize("message", list(synthesis_messages()))
+def test_an_error_or_warning_at_synthesis_says_what_to_do_as_the_page_promises(message: str) -> None:
+    assert "What to do follows the semicolon" in page()
+    assert "; " in message
+    assert not message.endswith((".'", ".`"))
+
+
+@pytest.mark.parametrize("message", deploy_time_messages())
+def test_an_error_at_deploy_time_is_in_the_page(message: str) -> None:
+    assert any(shows(span, message) for span in spans())
+
+
+@pytest.mark.parametrize("pattern", [pattern for pattern, _ in _HINTS])
+def test_a_cause_that_has_a_hint_is_in_the_page(pattern: str) -> None:
+    assert any(re.search(pattern, span) for span in spans())
+
+
+def test_messages_are_found() -> None:
+    assert len(list(synthesis_messages())) > 30
+    assert len(deploy_time_messages()) > 25
+    assert "access is still denied although IAM has had time to propagate new permissions" in (
+        deploy_time_messages()
+    )
