@@ -17,7 +17,7 @@ typescript := $(shell find src -name '*.ts')
 image_builder := $(shell find src -name '*.py')
 say = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: help demo unit rehearsal test acceptance test-minimum-cdk lint generated check-packages pytest compile bindings packages synth clean
+.PHONY: help demo unit rehearsal test acceptance test-minimum-cdk lint generated check-packages pytest compile bindings packages synth recordings clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -63,9 +63,14 @@ compile: $(done)/compile ## TypeScript to lib/
 bindings: $(done)/bindings ## Python package for the tests, build/bindings
 packages: $(done)/packages ## wheel and npm tarball, dist/
 
-synth: $(done)/compile ## regenerate package.json, workflows and API.md
+synth: $(done)/compile ## regenerate package.json, workflows, API.md and the pictures
 	python .projenrc.py
 	projen docgen
+	python -m tools.pictures
+
+recordings: $(done)/bindings ## record the deployments in README's pictures again
+	python -m test.rehearsal.recording
+	python -m tools.pictures
 
 clean: ## remove everything that make made
 	rm -rf .venv node_modules build dist lib .jsii

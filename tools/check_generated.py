@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools import pictures
 from tools.generate_api import generate
 
 ROOT = Path(__file__).parent.parent
@@ -35,8 +36,12 @@ def stale_api() -> list[str]:
     return [] if API.exists() and API.read_bytes() == fresh.read_bytes() else [API.name]
 
 
+def stale_pictures() -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in pictures.stale()]
+
+
 def main() -> int:
-    stale = stale_project_files() + stale_api()
+    stale = stale_project_files() + stale_api() + stale_pictures()
     if stale:
         print(
             f"stale generated files: {', '.join(stale)}. Run `make synth` and commit the result",
