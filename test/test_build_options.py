@@ -117,6 +117,40 @@ def test_a_retained_repository_keeps_its_images(app: App, stack: Stack, agent: P
     assert repository.properties.get("EmptyOnDelete", False) is False
 
 
+@pytest.mark.parametrize(
+    ("age", "seconds"),
+    [(Duration.minutes(0), "0"), (Duration.hours(6), "21600"), (Duration.days(30), "2592000")],
+)
+def test_the_age_of_base_images_limits_for_how_long_changes_of_code_are_assembled(
+    age: Duration, seconds: str, app: App, stack: Stack, agent: Path
+) -> None:
+    built(stack, agent, base_image_max_age=age)
+    assert synthesize(app).only.only(IMAGE).properties["BaseImageMaxAge"] == seconds
+
+
+@pytest.mark.parametrize("age", [Duration.seconds(90), Duration.days(31)])
+def test_rejects_an_age_of_base_images_outside_of_a_month(age: Duration, stack: Stack, agent: Path) -> None:
+    with pytest.raises(
+        RuntimeError, match=r"'base_?[iI]mage_?[mM]ax_?[aA]ge.* must be 0 to 43200 whole minutes"
+    ):
+        built(stack, agent, base_image_max_age=age)
+
+
+def recipe_hash(folder: Path, agent: Path, **props: Any) -> str:
+    app = new_app(folder)
+    new_image(Stack(app, "Stack"), agent, **props)
+    return str(synthesize(app).only.only(IMAGE).properties["RecipeHash"])
+
+
+def test_the_recipe_is_everything_but_the_files(tmp_path: Path, agent: Path) -> None:
+    first = recipe_hash(tmp_path / "1", agent)
+    (agent / "new.py").write_text("new")
+    assert recipe_hash(tmp_path / "2", agent) == first
+    others: list[dict[str, Any]] = [{"build_args": {"A": "1"}}, {"extra_hash": "x"}]
+    hashes = {recipe_hash(tmp_path / str(n), agent, **props) for n, props in enumerate(others, 3)}
+    assert len(hashes - {first}) == len(others)
+
+
 def test_compute_type_build_image_and_timeout_configure_the_project(
     app: App, stack: Stack, agent: Path
 ) -> None:

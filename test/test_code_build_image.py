@@ -76,8 +76,8 @@ def test_the_repository_has_immutable_tags_and_is_deleted_with_the_stack(tmp_pat
 def test_images_never_expire(tmp_path: Path, agent: Path) -> None:
     policy = only(tmp_path, agent).only(REPOSITORY).properties["LifecyclePolicy"]
     rules = json.loads(policy["LifecyclePolicyText"])["rules"]
-    assert [rule["selection"].get("tagPrefixList") for rule in rules] == [["cache-"]]
-    assert [rule["selection"]["tagStatus"] for rule in rules] == ["tagged"]
+    assert [rule["selection"].get("tagPrefixList") for rule in rules] == [["cache-"], ["plan-"]]
+    assert {rule["selection"]["tagStatus"] for rule in rules} == {"tagged"}
 
 
 def test_the_image_is_one_custom_resource_with_literal_tag_and_source(
@@ -102,7 +102,10 @@ def test_the_image_is_one_custom_resource_with_literal_tag_and_source(
         "ImageTag",
         "Source",
         "Parameters",
+        "RecipeHash",
+        "BaseImageMaxAge",
     }
+    assert properties["BaseImageMaxAge"] == "86400"
 
 
 def test_two_images_share_one_provider(app: App, agent: Path) -> None:

@@ -87,17 +87,20 @@ def test_only_actions_that_iam_cannot_restrict_apply_to_all_resources(app: cdk.A
     assert everywhere == UNSCOPED
 
 
-def test_the_build_reads_objects_of_the_assets_bucket_and_lists_nothing(app: cdk.App) -> None:
+def test_build_and_function_read_objects_of_the_assets_bucket_and_list_nothing(app: cdk.App) -> None:
     reading = [
         statement
         for _, statement in statements(resources(app, "CodeBuild"))
         if "s3:" in str(statement["Action"])
     ]
-    (statement,) = reading
-    assert statement["Action"] == ["s3:GetObject", "s3:GetObjectVersion"]
-    assert statement["Resource"]["Fn::Join"][1][-1].endswith(
-        ":s3:::cdk-hnb659fds-assets-123456789012-eu-west-1/*"
-    )
+    assert [statement["Action"] for statement in reading] == [
+        ["s3:GetObject", "s3:GetObjectVersion"],
+        "s3:GetObject",
+    ]
+    for statement in reading:
+        assert statement["Resource"]["Fn::Join"][1][-1].endswith(
+            ":s3:::cdk-hnb659fds-assets-123456789012-eu-west-1/*"
+        )
 
 
 @pytest.mark.parametrize("stack", ["CodeBuild", "TwoImages", "Own", "Kept", "Network"])

@@ -104,6 +104,15 @@ export interface CodeBuildOptions {
   readonly layerCache?: boolean;
 
   /**
+   * For how long after a build an image is assembled instead of built when only files that the trailing `COPY`
+   * instructions of the Dockerfile copy have changed. The next build looks up base images again. From 0, which builds every
+   * change, to 30 days, in whole minutes.
+   *
+   * @default Duration.days(1)
+   */
+  readonly baseImageMaxAge?: Duration;
+
+  /**
    * Build secrets by id, for `RUN --mount=type=secret,id=...`. They appear in no template, log or image.
    *
    * Their values are not part of the content tag: change `extraHash` to rebuild after a secret has changed.

@@ -13,7 +13,7 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_bedrockagentcore as agentcore
 
-from arm64_agent_image import Arm64AgentRuntimeArtifact, ImageBuild
+from arm64_agent_image import Arm64AgentRuntimeArtifact, CodeBuildOptions, ImageBuild
 from test.rehearsal.cdk_cli import Outcome
 
 from .target import Target
@@ -54,7 +54,9 @@ class App:
         base: str | None = None,
         build: ImageBuild | None = None,
     ) -> Arm64AgentRuntimeArtifact:
-        """An image of the agent."""
+        """An image of the agent; without another option every change is built."""
+        options = CodeBuildOptions(base_image_max_age=cdk.Duration.minutes(0))
+        build = build or ImageBuild.auto(code_build=options)
         arguments = {"BASE_IMAGE": base or self.target.python_base}
         return Arm64AgentRuntimeArtifact(
             stack, name, directory=str(directory), build_args=arguments, image_build=build

@@ -21,6 +21,7 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 PHASES = ["SUBMITTED", "QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD", "BUILD"]
 CACHE_SECONDS = 900.0
+PLAN_SECONDS = 60.0
 PINNED_LATE = (
     'ARG BASE_IMAGE\nFROM --platform=${BUILDOS}/amd64 ${BASE_IMAGE}\nCOPY version.txt /\nCMD ["sh"]\n'
 )
@@ -241,6 +242,21 @@ def test_a_second_image_in_the_stack_builds_only_itself(life: App) -> None:
     assert life.answer("another 1", "Another")["version"] == "another 1"
     functions = [name for name in life.ids("AWS::Lambda::Function") if name.startswith("arm64-agent-image-")]
     assert len(functions) == 1
+
+
+@scenario("assembled change")
+def test_code_changes_need_no_build_after_the_first(another: App) -> None:
+    build = ImageBuild.code_build()
+    outcome = another.deploy("1", build=build)
+    assert outcome.succeeded, outcome.output
+    deadline = time.monotonic() + PLAN_SECONDS
+    while not any(tag.startswith("plan-") for tag in another.tags()) and time.monotonic() < deadline:
+        time.sleep(1)
+    for version in ("2", "3"):
+        outcome = another.deploy(version, build=build)
+        assert outcome.succeeded, outcome.output
+        assert another.answer(version)["version"] == version
+    assert len(another.builds()) == 1
 
 
 @scenario("VPC")

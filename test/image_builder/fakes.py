@@ -116,6 +116,7 @@ def clients() -> Clients:
         session.client("ecr"),
         session.client("logs"),
         session.client("stepfunctions"),
+        session.client("s3"),
     )
 
 

@@ -187,8 +187,8 @@ class Account:
     @property
     def aws(self) -> Clients:
         """Clients of this account."""
-        clients = self.codebuild, self.ecr, Logs(self), self.stepfunctions
-        return Clients(*cast("tuple[Any, Any, Any, Any]", clients))
+        clients = self.codebuild, self.ecr, Logs(self), self.stepfunctions, None
+        return Clients(*cast("tuple[Any, Any, Any, Any, Any]", clients))
 
     @contextmanager
     def connected(self) -> Iterator[None]:

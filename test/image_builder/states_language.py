@@ -18,11 +18,12 @@ Json = dict[str, Any]
 Outcome = Generator[float, None, tuple[Any, str | None]]
 
 _FIELDS = {
-    "Task": {"Resource", "Parameters", "ResultPath", "Retry", "Catch", "Next"},
+    "Task": {"Resource", "Parameters", "ResultPath", "TimeoutSeconds", "Retry", "Catch", "Next"},
     "Choice": {"Choices", "Default"},
     "Wait": {"SecondsPath", "Next"},
     "Succeed": set[str](),
 }
+_OPERANDS = {"BooleanEquals": bool, "StringEquals": str}
 _RETRIER_FIELDS = {
     *("ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy"),
 }
@@ -124,8 +125,9 @@ class Execution:
     def _choice(self, state: Json, data: Any) -> Outcome:
         yield from ()
         for rule in state["Choices"]:
-            assert set(rule) == {"Variable", "BooleanEquals", "Next"}
-            if self._value(rule["Variable"], data) is rule["BooleanEquals"]:
+            (operator,) = set(rule) - {"Variable", "Next"}
+            value = self._value(rule["Variable"], data)
+            if type(value) is _OPERANDS[operator] and value == rule[operator]:
                 return data, rule["Next"]
         return data, state["Default"]
 
@@ -163,7 +165,9 @@ def _matches(rule: Json, error: StateError) -> bool:
     return error.name in rule["ErrorEquals"] or "States.ALL" in rule["ErrorEquals"]
 
 
-def _with_result(data: Mapping[str, Any], path: str, result: Any) -> Any:
+def _with_result(data: Mapping[str, Any], path: str | None, result: Any) -> Any:
+    if path is None:
+        return data
     root, *names = path.split(".")
     assert root == "$"
     assert len(names) <= 1

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from aws_cdk import Duration
 from image_builder import timeouts
+from image_builder.function.assembly import limits
 from image_builder.function.cloudformation import response
 from image_builder.function.services.clients import connect
 
@@ -42,6 +43,12 @@ def test_the_template_states_the_limits_of_the_function(template: DeployedTempla
     assert template.definition["TimeoutSeconds"] == timeouts.EXECUTION
     assert template.function_timeout == timeouts.FUNCTION
     assert template.queue_timeout == timeouts.QUEUE
+    assert template.definition["States"]["Assemble"]["TimeoutSeconds"] == timeouts.ASSEMBLY
+
+
+def test_an_assembly_gives_up_before_its_state_does_and_leaves_time_for_the_longest_build() -> None:
+    assert limits.SECONDS + limits.LONGEST_CALL < timeouts.ASSEMBLY < timeouts.FUNCTION
+    assert timeouts.ASSEMBLY + timeouts.PROPAGATION + timeouts.MAX_BUILD < timeouts.DEADLINE
 
 
 def test_the_latest_build_has_time_for_the_shortest_timeout() -> None:

@@ -9,7 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_bedrockagentcore as agentcore
 from constructs import Construct
 
-from arm64_agent_image import Arm64AgentRuntimeArtifact, ImageBuild
+from arm64_agent_image import Arm64AgentRuntimeArtifact, CodeBuildOptions, ImageBuild
 
 from .emulated_aws import ACCOUNT, DEFAULT_REGION, Region
 from .environment import BUSYBOX_BASE
@@ -40,7 +40,9 @@ def synthesize(
 def image(
     scope: Construct, name: str, directory: Path, base: str = BUSYBOX_BASE, build: ImageBuild | None = None
 ) -> Arm64AgentRuntimeArtifact:
-    """An image that is built from this directory."""
+    """An image that is built from this directory; without another option every change is built."""
+    options = CodeBuildOptions(base_image_max_age=cdk.Duration.minutes(0))
+    build = build or ImageBuild.auto(code_build=options)
     return Arm64AgentRuntimeArtifact(
         scope, name, directory=str(directory), build_args={"BASE_IMAGE": base}, image_build=build
     )

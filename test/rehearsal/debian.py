@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from .processes import RehearsalError
 from .progress import step
 
 SUITE = "trixie"
+CURATED = "sid"
+"""The suite with the Docker of CodeBuild's curated images."""
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 SOURCES = Path("/etc/apt")
 
@@ -63,7 +65,7 @@ class Apt:
         """Download `name[:arch]/suite` packages, without their dependencies, and unpack them below `root`."""
         downloads = self.folder / "archives"
         downloads.mkdir(parents=True, exist_ok=True)
-        self._configure()
+        self._configure({suite for _, _, suite in (package.partition("/") for package in packages) if suite})
         for old in downloads.glob("*.deb"):
             old.unlink()
         self._run("update", "-qq", cwd=downloads)
@@ -80,16 +82,18 @@ class Apt:
                 )
             package.unlink()
 
-    def _configure(self) -> None:
+    def _configure(self, suites: Set[str]) -> None:
         for name in ("etc/parts", "etc/preferences.d", "state/lists/partial", "cache/archives/partial"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        options = f"[signed-by={KEYRING} arch={{}}]"
+        # a mirror can be older than the days for which the Release file of sid is valid
+        options = f"[signed-by={KEYRING} arch={{}} check-valid-until=no]"
         machine = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
         native = machine.stdout.strip()
         both = ",".join(sorted({native, "arm64"}))
-        lines = [f"deb {options.format(both)} {_mirror()} {SUITE} main"]
-        if codename() != SUITE:
-            lines.append(f"deb {options.format(native)} {_mirror()} {codename()} main")
+        lines = [
+            f"deb {options.format(both if suite == SUITE else native)} {_mirror()} {suite} main"
+            for suite in sorted({*suites, SUITE})
+        ]
         (self.folder / "etc/sources.list").write_text("\n".join(lines) + "\n")
         (self.folder / "status").touch()
         (self.folder / "apt.conf").write_text(

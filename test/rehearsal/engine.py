@@ -84,9 +84,7 @@ def engine() -> Iterator[Engine]:
         if found:
             say(f"  using the Docker engine at {found.environment['DOCKER_HOST']}")
             stack.enter_context(_left_as_found(chosen))
-        if binfmt.is_needed(debian.cache_folder()) and debian.is_debian():
-            root = debian.unpacked("qemu", QEMU_PACKAGES, keep="qemu-aarch64")
-            stack.enter_context(binfmt.registered(root / "usr/bin/qemu-aarch64", debian.cache_folder()))
+        _enter_emulation(stack)
         yield chosen
 
 
@@ -161,20 +159,37 @@ def _left_as_found(found: Engine) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _private_engine() -> Iterator[Engine]:
+def curated(*, containerd_store: bool) -> Iterator[Engine]:
+    """An engine of the curated images' version with either store on Debian, else the one that is there."""
+    if not debian.is_debian() or os.geteuid() != 0:
+        with engine() as found:
+            yield found
+        return
+    with contextlib.ExitStack() as stack:
+        private = _private_engine(debian.CURATED, containerd_store=containerd_store)
+        chosen = _with_own_configuration(stack.enter_context(private), stack)
+        _enter_emulation(stack)
+        yield chosen
+
+
+def _enter_emulation(stack: contextlib.ExitStack) -> None:
+    if binfmt.is_needed(debian.cache_folder()) and debian.is_debian():
+        root = debian.unpacked("qemu", QEMU_PACKAGES, keep="qemu-aarch64")
+        stack.enter_context(binfmt.registered(root / "usr/bin/qemu-aarch64", debian.cache_folder()))
+
+
+@contextlib.contextmanager
+def _private_engine(suite: str = debian.SUITE, *, containerd_store: bool = True) -> Iterator[Engine]:
     sentence = missing()
     if sentence:
         raise RehearsalError(sentence)
     own = debian.codename()
-    packages = [f"{name}/{debian.SUITE}" for name in ENGINE_PACKAGES] + [
-        f"runc/{own}",
-        f"libseccomp2/{own}",
-    ]
+    packages = [f"{name}/{suite}" for name in ENGINE_PACKAGES] + [f"runc/{own}", f"libseccomp2/{own}"]
     root = debian.unpacked("docker", packages)
     with reference_counted("docker0", debian.cache_folder(), lambda: not BRIDGE.exists(), _delete_bridge):
         folder = Path(tempfile.mkdtemp(prefix="arm64-engine-"))
         try:
-            with _started(root, folder) as private:
+            with _started(root, folder, containerd_store) as private:
                 try:
                     yield private
                 finally:
@@ -199,13 +214,13 @@ def _remove(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _started(root: Path, folder: Path) -> Iterator[Engine]:
+def _started(root: Path, folder: Path, containerd_store: bool) -> Iterator[Engine]:
     config = {
         "data-root": str(folder / "data"),
         "exec-root": str(folder / "exec"),
         "pidfile": str(folder / "dockerd.pid"),
         "hosts": [f"unix://{folder}/docker.sock"],
-        "features": {"containerd-snapshotter": True},
+        "features": {"containerd-snapshotter": containerd_store},
         # engines that run at the same time share docker0, so each needs addresses of its own
         "fixed-cidr": f"172.17.{os.getpid() % 254 + 1}.0/24",
         "iptables": False,

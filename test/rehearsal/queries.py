@@ -32,9 +32,10 @@ def repositories(aws: EmulatedAws) -> set[str]:
 
 
 def tags(aws: EmulatedAws, repository: str) -> set[str]:
-    """The image tags of a repository, except layer caches."""
+    """The image tags of a repository, except layer caches and plans."""
     images = aws.client("ecr").list_images(repositoryName=repository)["imageIds"]
-    return {i["imageTag"] for i in images if "imageTag" in i and not i["imageTag"].startswith("cache-")}
+    found = {i["imageTag"] for i in images if "imageTag" in i}
+    return {tag for tag in found if not tag.startswith(("cache-", "plan-"))}
 
 
 def manifest(aws: EmulatedAws, uri: str) -> dict[str, Any]:

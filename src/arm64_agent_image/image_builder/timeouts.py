@@ -17,6 +17,8 @@ QUEUE = LATEST_START
 
 FUNCTION = 240
 START_EXECUTION = 90
+ASSEMBLY = 120
+"""How long the state that assembles an image may take; the function itself gives up earlier."""
 
 PROPAGATION = 120
 """How long IAM may take to propagate new permissions."""

@@ -57,11 +57,15 @@ def build(machine: FakeHost) -> FakeHost:
 
 
 def builds(machine: FakeHost) -> list[list[str]]:
-    """The calls of ``docker buildx build``, without the common options and the output's type."""
+    """The calls of ``docker buildx build``, without common options, output type and metadata."""
     found = machine.docker("buildx", "build")
     assert all(words[: len(BASE)] == BASE for words in found)
     return [
-        [word for word in words[len(BASE) :] if not word.startswith("--output=type=docker")]
+        [
+            word
+            for word in words[len(BASE) :]
+            if not word.startswith(("--output=type=docker", "--metadata-file="))
+        ]
         for words in found
     ]
 
@@ -76,8 +80,9 @@ def test_builds_checks_pushes_and_writes_the_cache(build: FakeHost) -> None:
     assert build.run().failed_phase is None
     steps = [words for words in build.docker() if words[0] not in ("info", "login")]
     (output,) = (word for word in steps[0] if word.startswith("--output=type=docker"))
+    metadata = build.context.parent / "metadata.json"
     assert steps == [
-        [*BASE, FILE, TAG_OPTION, output, CACHE_FROM, "."],
+        [*BASE, FILE, TAG_OPTION, output, f"--metadata-file={metadata}", CACHE_FROM, "."],
         ["image", "inspect", IMAGE],
         ["create", "--pull=never", "--platform=linux/arm64", IMAGE],
         ["buildx", "imagetools", "inspect", "--raw", IMAGE],

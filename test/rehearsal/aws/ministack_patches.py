@@ -25,6 +25,7 @@ from . import (
     codebuild_projects,
     express,
     iam,
+    image_uploads,
     lambda_errors,
     registry,
     resource_import,
@@ -69,6 +70,18 @@ REGISTRY = (
     replaces(
         ecr, "_get_download_url_for_layer", registry.get_download_url_for_layer, "56e5002b",
         "ministack returns a URL on AWS for any digest; the blob is in its own registry",
+    ),
+    *(
+        replaces(
+            ecr, name=name, by=by, fingerprint=fingerprint,
+            reason="ministack forgets layers that ECR's own API uploads, and checks nothing",
+        )
+        for name, by, fingerprint in (
+            ("_initiate_layer_upload", image_uploads.initiate, "26e291de"),
+            ("_upload_layer_part", image_uploads.upload_part, "4f021007"),
+            ("_complete_layer_upload", image_uploads.complete, "372be644"),
+            ("_put_image", image_uploads.put_image, "657a41f5"),
+        )
     ),
     wraps(
         REPOSITORY, "create", cloudformation.refusing_taken_names, "4b5b82d3",

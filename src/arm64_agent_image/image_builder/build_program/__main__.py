@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ..errors import ImageBuildError
-from . import engine, image, layer_cache, logins, settings, source
+from . import engine, image, layer_cache, logins, plan_image, settings, source
 from .docker import build_command
 from .process import BuildError, CommandError, stream
 from .retry import retry_denied
@@ -40,6 +40,7 @@ def build(wanted: Settings) -> None:
     """
     parameters = source.read_parameters(wanted)
     outputs = [f"--tag={wanted.image_uri}", "--output=type=docker,oci-mediatypes=false"]
+    outputs += plan_image.metadata_options(wanted)
     cache = layer_cache.read_options(wanted) if engine.has_containerd_store() else []
     try:
         retry_denied(
@@ -55,9 +56,10 @@ def build(wanted: Settings) -> None:
 
 
 def post_build(wanted: Settings) -> None:
-    """Check and push the image, then export the layer cache."""
+    """Check and push the image, then keep its plan and export the layer cache."""
     image.check(wanted)
     image.push(wanted)
+    plan_image.write(wanted, _build_start())
     if wanted.layer_cache and engine.has_containerd_store():
         layer_cache.write(wanted, source.read_parameters(wanted), _build_start())
 
@@ -77,6 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     phase = parser.parse_args(arguments).phase
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)
+    os.umask(source.UMASK)
     try:
         PHASES[phase](settings.read(os.environ))
     except (BuildError, ImageBuildError) as error:

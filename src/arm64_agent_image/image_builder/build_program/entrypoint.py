@@ -17,10 +17,10 @@ import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .. import elf
 from .process import BuildError, CommandError, output, succeeds
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_MACHINES = {0x03: "x86", 0x28: "arm32", 0x3E: "x86-64", 0xB7: "arm64"}
 _HEADER = 512
 _INTERPRETERS = 4
 
@@ -84,9 +84,8 @@ def _read_program(container: str, program: str, config: dict[str, object]) -> Pr
         if found is None:
             return None
         where, header = found
-        if header.startswith(b"\x7fELF"):
-            machine = int.from_bytes(header[18:20], "little")
-            return Program(where, _MACHINES.get(machine, f"machine {machine}"))
+        if machine := elf.machine(header):
+            return Program(where, machine)
         if not header.startswith(b"#!"):
             return None
         words = header[2:].split(b"\n")[0].split()

@@ -14,6 +14,8 @@ from .process import BuildError, output
 from .retry import retry_denied
 from .settings import Settings
 
+UMASK = 0o022
+"""Gives every directory of the context the same mode, on which assembled images rely."""
 _FETCH_SECONDS = 900
 
 

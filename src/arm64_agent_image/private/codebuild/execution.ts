@@ -12,6 +12,9 @@ const INFRASTRUCTURE_ERRORS = [
  * The state machine that provides an image: it calls the function, waits as long as the function says, and calls it again
  * until CloudFormation has a response.
  *
+ * An update first assembles the image from the previous one where it can. Whatever becomes of it, running out of memory or
+ * time included, the next state finds the image or starts a build.
+ *
  * If the function fails, another state reports the error to CloudFormation. What cannot be caught, such as the timeout of
  * the execution, the function avoids by responding earlier.
  *
@@ -24,9 +27,24 @@ export function executionDefinition(functionArn: string): object {
   ];
   const input = { 'Request.$': '$.Request', 'Progress.$': '$.Progress', 'Started.$': '$$.Execution.StartTime' };
   return {
-    StartAt: 'Proceed',
+    StartAt: 'Is update',
     TimeoutSeconds: TIMEOUTS.execution.toSeconds(),
     States: {
+      'Is update': {
+        Type: 'Choice',
+        Choices: [{ Variable: '$.Request.RequestType', StringEquals: 'Update', Next: 'Assemble' }],
+        Default: 'Proceed',
+      },
+      'Assemble': {
+        Type: 'Task',
+        Resource: functionArn,
+        Parameters: { ...input, Assemble: true },
+        ResultPath: null,
+        TimeoutSeconds: TIMEOUTS.assembly.toSeconds(),
+        Retry: [{ ErrorEquals: INFRASTRUCTURE_ERRORS, IntervalSeconds: 1, MaxAttempts: 3, BackoffRate: 2, JitterStrategy: 'FULL' }],
+        Catch: [{ ErrorEquals: ['States.ALL'], ResultPath: null, Next: 'Proceed' }],
+        Next: 'Proceed',
+      },
       'Proceed': {
         Type: 'Task',
         Resource: functionArn,

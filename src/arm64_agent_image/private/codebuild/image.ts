@@ -1,7 +1,7 @@
 import * as crypto from 'crypto';
 import * as fs from 'fs';
 import * as path from 'path';
-import { AssetHashType, CustomResource, FileSystem, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
+import { AssetHashType, CustomResource, Duration, FileSystem, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
 import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import { BuildMode } from '../../build-mode';
@@ -18,6 +18,10 @@ import { buildLogs, buildProject } from './project';
 import { ImageProvider } from './provider';
 import { imageRepository } from './repository';
 import { TIMEOUTS } from './timeouts';
+import { property } from '../names-in-app';
+import { requireMinutes } from '../validation';
+
+const MAX_AGE = Duration.days(30);
 
 /** The image as a custom resource that builds it in AWS CodeBuild. */
 export function codeBuildImage(scope: Construct, source: ImageSource, options: CodeBuildOptions, reason: string): Image {
@@ -51,6 +55,8 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
       ImageTag: imageTag,
       Source: location(sourceAsset(scope, source)),
       Parameters: location(parametersAsset(scope, parameters)),
+      RecipeHash: sha256({ parameters, extraHash: source.extraHash }),
+      BaseImageMaxAge: baseImageMaxAge(scope, options).toSeconds().toString(),
     },
   });
   resource.node.addDependency(role, logGroup, ...provider.dependencies);
@@ -112,6 +118,15 @@ function buildParameters({ context, target, buildArgs, buildContexts }: ImageSou
 }
 
 function contentTag({ context, extraHash }: ImageSource, parameters: string): string {
-  const content = JSON.stringify({ source: context.contentHash, parameters, extraHash });
-  return crypto.createHash('sha256').update(content).digest('hex');
+  return sha256({ source: context.contentHash, parameters, extraHash });
+}
+
+/** How long images are assembled before a build looks base images up again. */
+function baseImageMaxAge(scope: Construct, { baseImageMaxAge: age = Duration.days(1) }: CodeBuildOptions): Duration {
+  return Duration.minutes(requireMinutes(scope, property('baseImageMaxAge'), age, 0, MAX_AGE.toMinutes(),
+    'it limits for how long changes of code are assembled without a build, and 0 builds every change'));
+}
+
+function sha256(content: object): string {
+  return crypto.createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }

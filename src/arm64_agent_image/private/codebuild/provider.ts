@@ -18,6 +18,10 @@ import { policySizeErrors } from './policy-size';
 import { serviceRole } from './role';
 import { TIMEOUTS } from './timeouts';
 
+const READ_IMAGES = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];
+const ASSEMBLE_IMAGES = ['ecr:CompleteLayerUpload', 'ecr:InitiateLayerUpload', 'ecr:PutImage', 'ecr:UploadLayerPart'];
+/** One vCPU, for the assembly of images; a step that waits for a build takes milliseconds. */
+const MEMORY_MB = 1769;
 const CODE = { path: path.join(__dirname, '..', '..', 'lambda'), exclude: ['**/__pycache__'] };
 
 /**
@@ -64,7 +68,7 @@ export class ImageProvider extends Construct {
       role: serviceRole(this, 'Role', 'lambda.amazonaws.com', 'Responds to CloudFormation about agent images', this.policy),
       environment: { STATE_MACHINE_ARN: machineArn },
       timeout: TIMEOUTS.function,
-      memorySize: 256,
+      memorySize: MEMORY_MB,
       logGroup,
     });
     const machineRole = serviceRole(this, 'StateMachineRole', 'states.amazonaws.com', 'Waits for builds of agent images',
@@ -83,7 +87,7 @@ export class ImageProvider extends Construct {
 
   /** Lets the function verify an image in a repository of the app, whose name does not match the pattern of the stack. */
   public allowRepository(repository: ecr.IRepository): void {
-    this.allow(repository.repositoryArn, ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer']);
+    this.allow(repository.repositoryArn, [...READ_IMAGES, ...ASSEMBLE_IMAGES]);
   }
 
   /** Lets the function read build logs in a log group of the app. */
@@ -106,7 +110,9 @@ export class ImageProvider extends Construct {
         allow(machineArn, ['states:StartExecution']),
         allow(arnOf(this, 'codebuild', 'project', images),
           ['codebuild:BatchGetBuilds', 'codebuild:ListBuildsForProject', 'codebuild:StartBuild', 'codebuild:StopBuild']),
-        allow(arnOf(this, 'ecr', 'repository', images), ['ecr:BatchDeleteImage', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer']),
+        allow(arnOf(this, 'ecr', 'repository', images), ['ecr:BatchDeleteImage', ...READ_IMAGES, ...ASSEMBLE_IMAGES]),
+        allow(this.code.bucket.arnForObjects('*'), ['s3:GetObject']),
+        ...this.codeKey ? [allow(this.codeKey.keyArn, ['kms:Decrypt'])] : [],
         allow(logStreams(buildLogsName(images)), ['logs:GetLogEvents']),
       ],
     });

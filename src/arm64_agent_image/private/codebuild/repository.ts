@@ -54,6 +54,10 @@ export function imageRepository(scope: Construct, name: string, props: ImageRepo
       description: 'Keep the newest two layer caches; images of agents never expire',
       tagPrefixList: ['cache-'],
       maxImageCount: 2,
+    }, {
+      description: 'Keep the newest twenty plans, with which images are assembled',
+      tagPrefixList: ['plan-'],
+      maxImageCount: 20,
     }],
   });
 }

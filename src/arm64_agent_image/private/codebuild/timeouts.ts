@@ -8,4 +8,5 @@ export const TIMEOUTS = {
   minBuild: Duration.minutes(5),
   maxBuild: Duration.minutes(40),
   function: Duration.minutes(4),
+  assembly: Duration.minutes(2),
 };

@@ -18,6 +18,17 @@ _S3_LOCATION = r"[^\s/]+/\S+"
 
 
 @dataclass(frozen=True)
+class PreviousVersion:
+    """The image that an update replaces, and what it was built from."""
+
+    image_tag: str
+    repository_uri: object
+    source: object
+    parameters: object
+    recipe_hash: object
+
+
+@dataclass(frozen=True)
 class Request:
     """The image that CloudFormation requests, and how to build it."""
 
@@ -30,7 +41,14 @@ class Request:
     image_tag: str
     source: str
     parameters: str
-    previous_image_tag: str | None = None
+    recipe_hash: str | None = None
+    base_image_max_age: int = 0
+    previous: PreviousVersion | None = None
+
+    @property
+    def previous_image_tag(self) -> str | None:
+        """The tag of the image that an update replaces, whose layer cache the build reads."""
+        return self.previous.image_tag if self.previous else None
 
     @property
     def image_uri(self) -> str:
@@ -57,7 +75,9 @@ def parse(event: Mapping[str, Any]) -> Request:
         image_tag=validation.matching(values, "ImageTag", _CONTENT_TAG, "64 lower-case hexadecimal digits"),
         source=validation.matching(values, "Source", _S3_LOCATION, "<bucket>/<key>"),
         parameters=validation.matching(values, "Parameters", _S3_LOCATION, "<bucket>/<key>"),
-        previous_image_tag=_previous_image_tag(event),
+        recipe_hash=_recipe_hash(values),
+        base_image_max_age=_base_image_max_age(values),
+        previous=_previous(event),
     )
 
 
@@ -68,11 +88,24 @@ def _token(request_id: str) -> str:
     return hashlib.sha256(request_id.encode()).hexdigest()[:60]
 
 
-def _previous_image_tag(event: Mapping[str, Any]) -> str | None:
-    """The tag of the image that an update replaces, whose layer cache the build reads; None for a Create."""
+def _recipe_hash(values: Mapping[str, Any]) -> str | None:
+    return validation.string(values, "RecipeHash") if "RecipeHash" in values else None
+
+
+def _base_image_max_age(values: Mapping[str, Any]) -> int:
+    """How many seconds an image may be assembled from the previous one; 0 is never."""
+    if "BaseImageMaxAge" not in values:
+        return 0
+    return int(validation.matching(values, "BaseImageMaxAge", r"[0-9]{1,9}", "a number of seconds"))
+
+
+def _previous(event: Mapping[str, Any]) -> PreviousVersion | None:
+    """The version of the resource before an update; None for a Create, and when its image is the same."""
     old, new = event.get("OldResourceProperties"), event.get("ResourceProperties")
     if event.get("RequestType") != "Update" or not isinstance(old, dict) or not isinstance(new, dict):
         return None
     tag = old.get("ImageTag")
-    usable = isinstance(tag, str) and re.fullmatch(_CONTENT_TAG, tag) and tag != new.get("ImageTag")
-    return tag if usable else None
+    if not isinstance(tag, str) or not re.fullmatch(_CONTENT_TAG, tag) or tag == new.get("ImageTag"):
+        return None
+    names = ("RepositoryUri", "Source", "Parameters", "RecipeHash")
+    return PreviousVersion(tag, *(old.get(name) for name in names))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_codebuild import CodeBuildClient
     from mypy_boto3_ecr import ECRClient
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_stepfunctions import SFNClient
 
 _CONFIG = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 2})
@@ -26,6 +27,7 @@ class Clients:
     ecr: ECRClient
     logs: CloudWatchLogsClient
     stepfunctions: SFNClient
+    s3: S3Client
 
 
 @cache
@@ -36,4 +38,5 @@ def connect() -> Clients:
         ecr=boto3.client("ecr", config=_CONFIG),
         logs=boto3.client("logs", config=_CONFIG),
         stepfunctions=boto3.client("stepfunctions", config=_CONFIG),
+        s3=boto3.client("s3", config=_CONFIG),
     )

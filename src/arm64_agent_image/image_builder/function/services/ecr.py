@@ -43,15 +43,16 @@ class Image:
 
     digest: str
     manifest: str
+    media_type: str = ""
 
 
-def find(ecr: ECRClient, request: Request, digest: str | None = None) -> Image | None:
-    """The image with the content tag, or with a digest; None when the repository does not contain it.
+def find(ecr: ECRClient, request: Request, digest: str | None = None, tag: str | None = None) -> Image | None:
+    """The image with the content tag, a digest or another tag; None when the repository does not contain it.
 
     :raises UnreadableImageError: when ECR has the image and does not return it.
     """
     identifier: ImageIdentifierTypeDef = (
-        {"imageDigest": digest} if digest else {"imageTag": request.image_tag}
+        {"imageDigest": digest} if digest else {"imageTag": tag or request.image_tag}
     )
     result = ecr.batch_get_image(
         registryId=request.registry_id,
@@ -60,7 +61,11 @@ def find(ecr: ECRClient, request: Request, digest: str | None = None) -> Image |
         acceptedMediaTypes=[*MANIFESTS, *INDEXES],
     )
     for image in result.get("images", []):
-        return Image(image.get("imageId", {}).get("imageDigest", ""), image.get("imageManifest", ""))
+        return Image(
+            image.get("imageId", {}).get("imageDigest", ""),
+            image.get("imageManifest", ""),
+            image.get("imageManifestMediaType", ""),
+        )
     for failure in result.get("failures", []):
         if failure.get("failureCode") != "ImageNotFound":
             reason = printable(f"{failure.get('failureCode')}: {failure.get('failureReason')}")
@@ -75,17 +80,30 @@ def read_config(ecr: ECRClient, request: Request, digest: str) -> str:
 
     :raises IncompleteDownloadError: when the download is cut off.
     """
+    with urlopen(download_url(ecr, request, digest), timeout=10) as response:
+        blob: bytes = response.read(_CONFIG_LIMIT)
+    check_digest(blob, digest, request)
+    return blob.decode("utf-8", "replace")
+
+
+def download_url(ecr: ECRClient, request: Request, digest: str) -> str:
+    """Where a blob of the repository is downloaded from."""
     url = ecr.get_download_url_for_layer(
         registryId=request.registry_id, repositoryName=request.repository_name, layerDigest=digest
     )["downloadUrl"]
     parts = urlsplit(url)
     if parts.scheme != "https" and (parts.scheme != "http" or parts.hostname not in _LOCAL_HOSTS):
         raise UnreadableImageError(f"ECR offers no https download of the image {request.image_uri}")
-    with urlopen(url, timeout=10) as response:
-        blob: bytes = response.read(_CONFIG_LIMIT)
+    return url
+
+
+def check_digest(blob: bytes, digest: str, request: Request) -> None:
+    """Whether a download is complete.
+
+    :raises IncompleteDownloadError: when it is not.
+    """
     if f"sha256:{hashlib.sha256(blob).hexdigest()}" != digest:
         raise IncompleteDownloadError(f"the download of {digest} of {request.image_uri} is incomplete")
-    return blob.decode("utf-8", "replace")
 
 
 def delete(ecr: ECRClient, request: Request) -> None:
