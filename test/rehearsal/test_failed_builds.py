@@ -11,8 +11,8 @@ from . import apps
 from .environment import AMD64_BASE, AMD64_INDEX, Environment
 from .failing_updates import Failure, UpdatedStack, updated_stack
 
-PINNED = "ARG BASE_IMAGE\nFROM --platform=linux/amd64 ${BASE_IMAGE}\nCOPY version.txt /\n"
-PINNED_LATE = PINNED.replace("linux/amd64", "${BUILDOS}/amd64")
+PINNED = "FROM --platform=linux/amd64 python:3.13\nCOPY version.txt /\n"
+PINNED_LATE = "ARG BASE_IMAGE\nFROM --platform=${BUILDOS}/amd64 ${BASE_IMAGE}\nCOPY version.txt /\n"
 NO_ARM_BUILDS = "Cannot have more than 0 builds in queue for the account"
 FAILURES = {
     "a command of the Dockerfile fails": Failure(
