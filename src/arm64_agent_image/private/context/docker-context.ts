@@ -65,10 +65,12 @@ export function requireContext(scope: IConstruct, directory: string, file: strin
       + `pass a ${property('directory')} that contains the Dockerfile`);
   }
   if (/[\0-\x1f\x7f]/.test(file)) {
-    throw validationError(scope, `${property('file')} must not contain control characters, which BuildKit does not accept, got ${JSON.stringify(file)}; rename the file`);
+    throw validationError(scope, `${property('file')} must not contain control characters, which BuildKit does not accept, got ${JSON.stringify(file)}; `
+      + 'rename the file');
   }
   if (!isFile(path.join(resolved, file))) {
-    throw validationError(scope, `${property('file')} does not exist, got '${file}' in ${resolved}; create the Dockerfile, or pass its path relative to ${property('directory')}`);
+    throw validationError(scope, `${property('file')} does not exist, got '${file}' in ${resolved}; create the Dockerfile, `
+      + `or pass its path relative to ${property('directory')}`);
   }
   const real = path.relative(fs.realpathSync(resolved), fs.realpathSync(path.join(resolved, file)));
   if (real.split(path.sep)[0] === '..' || path.isAbsolute(real)) {

@@ -24,35 +24,40 @@ export interface ContextContent {
 /** Warns about what usually does not belong in an image. */
 export function warnOfContent(scope: IConstruct, context: ContextContent): void {
   const ignoreFile = context.ignoreFile ?? '.dockerignore';
-  const warn = (id: string, message: string) => Annotations.of(scope).addWarningV2(`arm64-agent-image:${id}`, message);
+  const annotations = Annotations.of(scope);
 
   const unwanted = largest(sizes(context.files, unwantedDirectory));
   if (unwanted.length > 0) {
-    warn('unwantedFiles', `${property('directory')} contains ${describe(unwanted)}, which are uploaded and are part of the content tag, `
-      + `so that any change in them builds a new image; add to ${ignoreFile}: ${unwanted.map(([name]) => name).join(', ')}`);
+    annotations.addWarningV2('arm64-agent-image:unwantedFiles',
+      `${property('directory')} contains ${describe(unwanted)}, which are uploaded and are part of the content tag, so that any `
+      + `change in them builds a new image; add to ${ignoreFile}: ${unwanted.map(([name]) => name).join(', ')}`);
   }
   const credentials = [...context.files.keys()].filter((name) => CREDENTIALS.test(name));
   if (credentials.length > 0) {
-    warn('credentials', `${property('directory')} contains files that usually hold credentials, which are uploaded and may become part of the image: `
+    annotations.addWarningV2('arm64-agent-image:credentials',
+      `${property('directory')} contains files that usually hold credentials, which are uploaded and may become part of the image: `
       + `${abbreviate(credentials)}; add them to ${ignoreFile}, and let the agent read its secrets when it starts`);
   }
   const total = [...context.files.values()].reduce((sum, size) => sum + size, 0);
   const top = describe(largest(sizes(context.files, topLevel)).slice(0, 3));
   if (total > NEAR_AGENTCORE_LIMIT) {
-    warn('contextSize', `${property('directory')} has ${megabytes(total)}, and AgentCore runs images of up to 2 GB; the largest parts are ${top}; `
+    annotations.addWarningV2('arm64-agent-image:contextSize',
+      `${property('directory')} has ${megabytes(total)}, and AgentCore runs images of up to 2 GB; the largest parts are ${top}; `
       + `exclude what the image does not need with ${ignoreFile}`);
   } else if (total > LARGE) {
-    warn('contextSize', `${property('directory')} has ${megabytes(total)}, which every deployment of new code uploads; the largest parts are ${top}; `
+    annotations.addWarningV2('arm64-agent-image:contextSize',
+      `${property('directory')} has ${megabytes(total)}, which every deployment of new code uploads; the largest parts are ${top}; `
       + `exclude what the image does not need with ${ignoreFile}`);
   }
-  warnOfUnreadIgnoreFile(context, warn);
+  warnOfUnreadIgnoreFile(scope, context);
 }
 
 /** Docker reads `<file>.dockerignore`, or else `.dockerignore` in the context, and no ignore file in a sub-folder. */
-function warnOfUnreadIgnoreFile({ directory, file, ignoreFile }: ContextContent, warn: (id: string, message: string) => void): void {
+function warnOfUnreadIgnoreFile(scope: IConstruct, { directory, file, ignoreFile }: ContextContent): void {
   const beside = path.posix.join(path.posix.dirname(file), '.dockerignore');
   if (beside !== '.dockerignore' && beside !== ignoreFile && fs.existsSync(path.join(directory, beside))) {
-    warn('ignoreFile', `Docker does not read '${beside}'; it reads '${file}.dockerignore', or else '.dockerignore' in ${property('directory')}; `
+    Annotations.of(scope).addWarningV2('arm64-agent-image:ignoreFile',
+      `Docker does not read '${beside}'; it reads '${file}.dockerignore', or else '.dockerignore' in ${property('directory')}; `
       + `rename it to '${file}.dockerignore', with patterns relative to ${property('directory')}`);
   }
 }
