@@ -30,6 +30,23 @@ NPM_TOOLS = {
     "jsii-rosetta": "6.0.17",
     "typescript": "6.0.3",
 }
+KEYWORDS = [
+    "agentcore",
+    "amazon-bedrock",
+    "amplify",
+    "arm64",
+    "aws",
+    "aws-cdk",
+    "awscdk",
+    "bedrock",
+    "bedrock-agentcore",
+    "cdk",
+    "codebuild",
+    "container",
+    "docker",
+    "ecr",
+]
+CLASSIFIERS = ["Framework :: AWS CDK", "Framework :: AWS CDK :: 2"]
 PUBLISHED = [
     "lib/**/*.js",
     "lib/**/*.d.ts",
@@ -43,7 +60,7 @@ PUBLISHED = [
 TASKS = {
     "compile": [
         "rm -rf lib",
-        "jsii --silence-warnings=reserved-word --silence-warnings=metadata/missing-dev-dependency",
+        "jsii --silence-warnings=metadata/missing-dev-dependency",
         "python3 tools/copy_image_builder.py",
         "python3 tools/write_sbom.py",
     ],
@@ -72,10 +89,13 @@ SETUP_PYTHON = [
 
 project = AwsCdkConstructLibrary(
     name="arm64-agent-image",
-    description="CDK construct that brings an ARM64 image to Amazon Bedrock AgentCore Runtime, "
-    "built on your machine or in CodeBuild, whichever can build it",
-    keywords=["cdk", "aws", "bedrock", "agentcore", "arm64", "codebuild", "amplify", "docker"],
+    description="Builds an ARM64 container image for Amazon Bedrock AgentCore Runtime: "
+    "with local Docker on ARM machines, with AWS CodeBuild everywhere else",
+    keywords=KEYWORDS,
+    homepage="https://github.com/arm64-agent-image/arm64-agent-image#readme",
+    bugs_url="https://github.com/arm64-agent-image/arm64-agent-image/issues",
     license="Apache-2.0",
+    stability="stable",
     author="arm64-agent-image contributors",
     author_address="https://github.com/arm64-agent-image",
     author_organization=True,
@@ -125,6 +145,9 @@ assert project.eslint
 project.eslint.add_rules({"no-bitwise": "off", "import/no-cycle": ["error"]})
 project.npmrc.add_config("omit-lockfile-registry-resolved", "true")
 project.package.add_field("files", PUBLISHED)
+package_json = project.try_find_object_file("package.json")
+assert package_json
+package_json.add_override("jsii.targets.python.classifiers", CLASSIFIERS)
 assert project.github
 for action, commit in ACTIONS.items():
     project.github.actions.set(action, f"{action}@{commit}")
