@@ -151,6 +151,8 @@ package_json.add_override("jsii.targets.python.classifiers", CLASSIFIERS)
 assert project.github
 for action, commit in ACTIONS.items():
     project.github.actions.set(action, f"{action}@{commit}")
+for name in ("/API.typescript.md", "/docs/images/*.svg"):
+    project.gitattributes.add_attributes(name, "linguist-generated")
 release = project.try_find_object_file(".github/workflows/release.yml")
 assert release
 release.add_deletion_override("jobs.release_npm.steps.11.env.NPM_REGISTRY")

@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 from tools import pictures
-from tools.generate_api import generate
+from tools.generate_api import REFERENCES, generate
 
 ROOT = Path(__file__).parent.parent
-API = ROOT / "API.md"
 
 
 def generated_files() -> list[Path]:
@@ -31,9 +30,14 @@ def stale_project_files() -> list[str]:
 
 
 def stale_api() -> list[str]:
-    fresh = ROOT / "build/API.md"
+    fresh = ROOT / "build/api"
+    fresh.mkdir(parents=True, exist_ok=True)
     generate(fresh)
-    return [] if API.exists() and API.read_bytes() == fresh.read_bytes() else [API.name]
+    return [
+        name
+        for name in REFERENCES
+        if not (ROOT / name).exists() or (ROOT / name).read_bytes() != (fresh / name).read_bytes()
+    ]
 
 
 def stale_pictures() -> list[str]:

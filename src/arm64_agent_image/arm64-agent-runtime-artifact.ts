@@ -19,6 +19,12 @@ import { RuntimeBinding } from './private/runtime/runtime-binding';
  * AWS CodeBuild at deploy time everywhere else.
  *
  * AgentCore Runtime's default (microVM) compute runs linux/arm64 images only.
+ *
+ * @exampleMetadata fixture=api
+ * @example
+ * const image = new Arm64AgentRuntimeArtifact(this, 'AgentImage', { directory: 'agent' });
+ * const runtime = new agentcore.Runtime(this, 'Runtime', { agentRuntimeArtifact: image.agentRuntimeArtifact });
+ * image.bindRuntime(runtime);
  */
 export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantable {
   /**
@@ -27,6 +33,10 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
    * @param scope the parent construct
    * @param id the id of the construct
    * @param options the image
+   *
+   * @exampleMetadata fixture=api
+   * @example
+   * const image = Arm64AgentRuntimeArtifact.fromImageTag(this, 'AgentImage', { repository, tag: '1.4.2' });
    */
   public static fromImageTag(scope: Construct, id: string, options: EcrImageTagOptions): Arm64AgentRuntimeArtifact {
     return this.fromExistingImage(scope, id, (image) => imageByTag(image, options));
@@ -38,6 +48,11 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
    * @param scope the parent construct
    * @param id the id of the construct
    * @param options the image
+   *
+   * @exampleMetadata fixture=api
+   * @example
+   * const digest = 'sha256:3b1d5b2f9a7c4e6d8f0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60';
+   * const image = Arm64AgentRuntimeArtifact.fromImageDigest(this, 'AgentImage', { repository, digest });
    */
   public static fromImageDigest(scope: Construct, id: string, options: EcrImageDigestOptions): Arm64AgentRuntimeArtifact {
     return this.fromExistingImage(scope, id, (image) => imageByDigest(image, options));
@@ -48,9 +63,9 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
   }
 
   /**
-   * The artifact to pass to the `agentRuntimeArtifact` property of a `Runtime`.
+   * The artifact to pass to a `Runtime`.
    *
-   * A Runtime that uses it waits for the image and is allowed to pull it, even without `bindRuntime`.
+   * A Runtime that uses it waits for the image and is allowed to pull it, even if it is not bound to the image.
    */
   public readonly agentRuntimeArtifact: agentcore.AgentRuntimeArtifact;
 
@@ -58,7 +73,7 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
    * The URI of the image, with a tag or digest that identifies exactly this content.
    *
    * A resource that uses the URI of an image built by CodeBuild is created after the image. A Runtime that uses the URI is
-   * also allowed to pull the image, even without `bindRuntime`.
+   * also allowed to pull the image, even if it is not bound to it.
    */
   public readonly imageUri: string;
 
@@ -70,8 +85,8 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
   /**
    * The repository that holds the image.
    *
-   * A resource that uses the URI of the repository, such as an AWS Lambda function or an Amazon ECS task definition with
-   * `imageTag`, is created after an image built by CodeBuild. Permissions on the repository do not wait for the image.
+   * A resource that uses the URI of the repository, such as an AWS Lambda function or an Amazon ECS task definition, is
+   * created after an image built by CodeBuild. Permissions on the repository do not wait for the image.
    */
   public readonly repository: ecr.IRepository;
 
@@ -81,13 +96,13 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
   public readonly buildMode: BuildMode;
 
   /**
-   * The reason for `buildMode`, in one sentence.
+   * Why the image is built there, in one sentence.
    */
   public readonly buildModeReason: string;
 
   /**
-   * The role of the CodeBuild build. Grant it access to whatever the build needs, for example
-   * `baseImageRepository.grantPull(image)`.
+   * The role of the CodeBuild build. Grant it access to whatever the build needs, for example permission
+   * to pull a base image.
    *
    * Grants have no effect on an image that CodeBuild does not build: the machine that builds it uses its own credentials.
    */

@@ -13,6 +13,10 @@ export class BuildSecret {
    *
    * @param secret the secret
    * @param field the key within a JSON secret; without it, the whole secret
+   *
+   * @exampleMetadata fixture=api
+   * @example
+   * ImageBuild.codeBuild({ buildSecrets: { token: BuildSecret.fromSecretsManager(token) } });
    */
   public static fromSecretsManager(secret: secretsmanager.ISecret, field?: string): BuildSecret {
     return new BuildSecret(secretVariable(secret, field), (grantee) => secret.grantRead(grantee));
@@ -22,6 +26,10 @@ export class BuildSecret {
    * A parameter in AWS Systems Manager Parameter Store. The build is granted read access to it.
    *
    * @param parameter the parameter
+   *
+   * @exampleMetadata fixture=api
+   * @example
+   * ImageBuild.codeBuild({ buildSecrets: { token: BuildSecret.fromSsmParameter(parameter) } });
    */
   public static fromSsmParameter(parameter: ssm.IParameter): BuildSecret {
     return new BuildSecret({ type: 'PARAMETER_STORE', value: parameter.parameterName }, (grantee) => parameter.grantRead(grantee));
@@ -48,6 +56,12 @@ export class RegistryCredentials {
    *
    * @param server the host name of the registry, `docker.io` for Docker Hub
    * @param secret a JSON secret with the keys `username` and `password`
+   *
+   * @exampleMetadata fixture=api
+   * @example
+   * ImageBuild.codeBuild({
+   *   registryCredentials: [RegistryCredentials.fromSecretsManager('docker.io', dockerHub)],
+   * });
    */
   public static fromSecretsManager(server: string, secret: secretsmanager.ISecret): RegistryCredentials {
     return new RegistryCredentials((grantee) => {
@@ -65,6 +79,10 @@ export class RegistryCredentials {
    * policy of a repository in another account must allow that too.
    *
    * @param repository the repository
+   *
+   * @exampleMetadata fixture=api
+   * @example
+   * ImageBuild.codeBuild({ registryCredentials: [RegistryCredentials.fromEcrRepository(baseImages)] });
    */
   public static fromEcrRepository(repository: ecr.IRepository): RegistryCredentials {
     return new RegistryCredentials((grantee) => {

@@ -115,7 +115,7 @@ export interface CodeBuildOptions {
   /**
    * Build secrets by id, for `RUN --mount=type=secret,id=...`. They appear in no template, log or image.
    *
-   * Their values are not part of the content tag: change `extraHash` to rebuild after a secret has changed.
+   * Their values are not part of the content tag: to rebuild after a secret has changed, pass another extra hash.
    *
    * @default - none
    */

@@ -28,6 +28,13 @@ export class ImageBuild {
    * 9. Otherwise: the local container command.
    *
    * @param options options for either choice
+   *
+   * @exampleMetadata fixture=api
+   * @example
+   * new Arm64AgentRuntimeArtifact(this, 'AgentImage', {
+   *   directory: 'agent',
+   *   imageBuild: ImageBuild.auto({ codeBuild: { computeType: codebuild.ComputeType.LARGE } }),
+   * });
    */
   public static auto(options: AutoBuildOptions = {}): ImageBuild {
     return new ImageBuild((scope, props) => {
@@ -43,6 +50,13 @@ export class ImageBuild {
    * With the Docker of the machine that deploys. A machine that is not ARM must be set up to emulate ARM.
    *
    * @param options options for the build
+   *
+   * @exampleMetadata fixture=api
+   * @example
+   * new Arm64AgentRuntimeArtifact(this, 'AgentImage', {
+   *   directory: 'agent',
+   *   imageBuild: ImageBuild.local({ buildSecrets: { npmrc: 'src=.npmrc' } }),
+   * });
    */
   public static local(options: LocalBuildOptions = {}): ImageBuild {
     return new ImageBuild((scope, props) => (
@@ -53,6 +67,13 @@ export class ImageBuild {
    * With AWS CodeBuild, on ARM, at deploy time.
    *
    * @param options options for the build
+   *
+   * @exampleMetadata fixture=api
+   * @example
+   * new Arm64AgentRuntimeArtifact(this, 'AgentImage', {
+   *   directory: 'agent',
+   *   imageBuild: ImageBuild.codeBuild({ timeout: Duration.minutes(15) }),
+   * });
    */
   public static codeBuild(options: CodeBuildOptions = {}): ImageBuild {
     return new ImageBuild((scope, props) => (

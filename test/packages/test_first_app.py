@@ -1,4 +1,4 @@
-"""A reader who follows README in an empty folder, with the packed artifacts only, gets an app that synthesizes."""
+"""Whoever follows README in an empty folder, with the packed artifacts, gets an app that synthesizes."""
 
 from __future__ import annotations
 
