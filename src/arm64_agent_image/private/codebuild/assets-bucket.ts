@@ -1,7 +1,7 @@
-import { Stack, Stage } from 'aws-cdk-lib';
+import { CfnResource, Stack, Stage } from 'aws-cdk-lib';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as s3 from 'aws-cdk-lib/aws-s3';
-import { Construct } from 'constructs';
+import { Construct, IConstruct } from 'constructs';
 import { asText } from '../references';
 
 /**
@@ -13,6 +13,11 @@ import { asText } from '../references';
 export function bucketKey(scope: Construct, bucketName: string): kms.IKey | undefined {
   const name = asText(Stack.of(scope).resolve(bucketName));
   const found = Stage.of(scope)!.node.findAll().find((construct) => (
-    construct instanceof s3.CfnBucket && asText(Stack.of(construct).resolve(construct.bucketName)) === name));
+    isBucket(construct) && asText(Stack.of(construct).resolve(construct.bucketName)) === name));
   return (found?.node.scope as s3.Bucket | undefined)?.encryptionKey;
+}
+
+/** By its type, because `instanceof` would load all L1 constructs of Amazon S3, which apps without a bucket do not need. */
+function isBucket(construct: IConstruct): construct is s3.CfnBucket {
+  return CfnResource.isCfnResource(construct) && construct.cfnResourceType === 'AWS::S3::Bucket';
 }

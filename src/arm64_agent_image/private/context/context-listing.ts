@@ -7,6 +7,9 @@ import { property } from '../names-in-app';
 import { validationError } from '../validation';
 import { readContext } from './readable';
 
+/** One buffer for all files: to allocate one for each takes longer than to read a small file. */
+const READ_BUFFER = Buffer.allocUnsafe(1024 * 1024);
+
 /** The content of a build context. */
 export interface ContextListing {
   /** The hash of all bytes, paths, links and executable bits. It does not depend on times or on the location of the context. */
@@ -89,11 +92,10 @@ function linkTarget(root: string, link: string): string {
 
 function hashOf(file: string): string {
   const hash = crypto.createHash('sha256');
-  const buffer = Buffer.alloc(1024 * 1024);
   const descriptor = fs.openSync(file, 'r');
   try {
-    for (let length = fs.readSync(descriptor, buffer); length > 0; length = fs.readSync(descriptor, buffer)) {
-      hash.update(buffer.subarray(0, length));
+    for (let length = fs.readSync(descriptor, READ_BUFFER); length > 0; length = fs.readSync(descriptor, READ_BUFFER)) {
+      hash.update(READ_BUFFER.subarray(0, length));
     }
   } finally {
     fs.closeSync(descriptor);
