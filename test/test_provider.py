@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +12,8 @@ from aws_cdk import aws_ecr as ecr
 
 from arm64_agent_image import ImageBuild
 from test.synth import IMAGE, ROLE, RUNTIME, Template, canonical, new_app, new_image, new_runtime, synthesize
-from tools.creation_order import dependencies
+from tools.creation_order import dependencies, seconds_before
 
-CREATION_SECONDS = {
-    "AWS::IAM::Role": 17,
-    "AWS::IAM::Policy": 17,
-    "AWS::Lambda::Function": 8,
-    "AWS::Logs::LogGroup": 5,
-    "AWS::CodeBuild::Project": 4,
-    "AWS::StepFunctions::StateMachine": 4,
-    "AWS::ECR::Repository": 3,
-}
 TEMPLATE_LIMIT = 1024 * 1024
 RESOURCE_LIMIT = 500
 
@@ -48,17 +38,8 @@ def bare_runtime(output: Path) -> Template:
     return synthesize(app).only
 
 
-def seconds_before(template: Template, kind: str) -> int:
-    """The usual creation times along the longest chain of resources that a resource waits for."""
-    resources = template.body["Resources"]
-
-    @cache
-    def ready(name: str) -> int:
-        own = CREATION_SECONDS.get(resources[name]["Type"], 0)
-        return own + max((ready(needed) for needed in dependencies(resources, name)), default=0)
-
-    (resource,) = template.all(kind)
-    return max(ready(name) for name in dependencies(resources, resource.logical_id))
+def seconds_before_image(template: Template, kind: str) -> int:
+    return seconds_before(template.body["Resources"], template.only(kind).logical_id)
 
 
 def test_the_first_image_adds_at_most_12_resources_and_each_further_one_6(
@@ -82,8 +63,8 @@ def test_the_first_build_starts_no_later_than_that_of_deploy_time_build(tmp_path
     deploy_time_build = pytest.importorskip("cdklabs.deploy_time_build", reason="needs a newer CDK")
     app = new_app(tmp_path / "peer")
     deploy_time_build.ContainerImageBuild(Stack(app, "Agents"), "Image", directory=str(agent))
-    peer = seconds_before(synthesize(app).only, "Custom::CDKContainerImageBuild")
-    ours = seconds_before(stack_with(tmp_path / "ours", agent, 1), IMAGE)
+    peer = seconds_before_image(synthesize(app).only, "Custom::CDKContainerImageBuild")
+    ours = seconds_before_image(stack_with(tmp_path / "ours", agent, 1), IMAGE)
     assert 0 < ours <= peer
 
 
