@@ -76,6 +76,9 @@ def _build(build: Build, project: dict[str, Any], emit: Any) -> str:
     build["currentPhase"] = "PROVISIONING"
     if "vpcConfig" in build:
         vpc.check(project["serviceRole"], build["vpcConfig"])
+    startup = fault("Provisioning", project=project["name"])
+    if startup:
+        time.sleep(startup["seconds"])
     host = _host(project["name"], emit)
     _hosts[build["id"]] = host
     seconds = _seconds(build, "Timeout", "timeoutInMinutes")

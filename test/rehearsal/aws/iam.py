@@ -54,6 +54,8 @@ def enforce(access_key: str, action: str, *args: Any, **kwargs: Any) -> Any:
     if principal and (fault("AccessDenied", action=action) or not express.is_known(principal.split("/")[1])):
         record("refused", action=action, code="AccessDenied")
         return iam_evaluator.EvalResult("ImplicitDeny", principal)
+    if principal:
+        record("call", action=action, role=principal.split("/")[1])
     return _enforce(access_key, action, *args, **kwargs)
 
 
