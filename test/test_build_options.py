@@ -128,6 +128,17 @@ def test_the_age_of_base_images_limits_for_how_long_changes_of_code_are_assemble
     assert synthesize(app).only.only(IMAGE).properties["BaseImageMaxAge"] == seconds
 
 
+@pytest.mark.parametrize(("own", "age", "kept"), [(False, "86400", "true"), (True, "0", "false")])
+def test_plans_are_kept_in_the_construct_s_own_repository_unless_asked_otherwise(
+    own: bool, age: str, kept: str, app: App, stack: Stack, agent: Path
+) -> None:
+    repository = ecr.Repository.from_repository_name(stack, "Own", "agents") if own else None
+    built(stack, agent, repository=repository)
+    template = only_template(app)
+    assert template.only(IMAGE).properties["BaseImageMaxAge"] == age
+    assert variables(template)["KEEP_PLAN"]["Value"] == kept
+
+
 @pytest.mark.parametrize("age", [Duration.seconds(90), Duration.days(31)])
 def test_rejects_an_age_of_base_images_outside_of_a_month(age: Duration, stack: Stack, agent: Path) -> None:
     with pytest.raises(

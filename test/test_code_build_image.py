@@ -30,7 +30,8 @@ def only(tmp_path: Path, agent: Path, **props: object) -> Template:
 def test_the_project_builds_on_arm(tmp_path: Path, agent: Path) -> None:
     project = only(tmp_path, agent).only(PROJECT).properties
     environment = project["Environment"]
-    assert {v["Name"] for v in environment.pop("EnvironmentVariables")} == {"IMAGE_REPOSITORY", "LAYER_CACHE"}
+    variables = {v["Name"] for v in environment.pop("EnvironmentVariables")}
+    assert variables == {"IMAGE_REPOSITORY", "LAYER_CACHE", "KEEP_PLAN"}
     assert environment == {
         "Type": "ARM_CONTAINER",
         "ComputeType": "BUILD_GENERAL1_SMALL",

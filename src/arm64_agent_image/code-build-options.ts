@@ -108,7 +108,9 @@ export interface CodeBuildOptions {
    * instructions of the Dockerfile copy have changed. The next build looks up base images again. From 0, which builds every
    * change, to 30 days, in whole minutes.
    *
-   * @default Duration.days(1)
+   * Each build then keeps a small image tagged `plan-<digest>` in the repository.
+   *
+   * @default - one day in the construct's own repository; 0 in `repository`, because its lifecycle rules may count plans
    */
   readonly baseImageMaxAge?: Duration;
 

@@ -158,10 +158,15 @@ def _left_as_found(found: Engine) -> Iterator[None]:
             found.run("buildx", "prune", "--force", "--all", "--filter", f"id={record}", check=False)
 
 
+def has_curated() -> bool:
+    """Whether an engine of the curated images' version can be started here."""
+    return debian.is_debian() and os.geteuid() == 0
+
+
 @contextlib.contextmanager
 def curated(*, containerd_store: bool) -> Iterator[Engine]:
     """An engine of the curated images' version with either store on Debian, else the one that is there."""
-    if not debian.is_debian() or os.geteuid() != 0:
+    if not has_curated():
         with engine() as found:
             yield found
         return

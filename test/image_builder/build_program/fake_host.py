@@ -160,6 +160,7 @@ class FakeHost:
             "IMAGE_REPOSITORY": REPOSITORY,
             "IMAGE_TAG": TAG,
             "LAYER_CACHE": "true",
+            "KEEP_PLAN": "true",
             "REQUESTED_AT": str(REQUESTED_AT),
             "SOURCE": "assets/source.zip",
             "PARAMETERS": "assets/parameters.json",

@@ -239,6 +239,14 @@ def test_without_a_layer_cache_none_is_read_or_written(build: FakeHost) -> None:
     assert build.docker("push") == [["push", IMAGE]]
 
 
+@pytest.mark.parametrize(("kept", "files"), [("true", 1), ("false", 0)])
+def test_the_metadata_of_a_build_is_only_written_for_a_plan(kept: str, files: int, build: FakeHost) -> None:
+    build.variables |= {"KEEP_PLAN": kept}
+    result = build.run()
+    assert str(build.docker("buildx", "build")).count("--metadata-file=") == files
+    assert result.log.count("will be built, not assembled") == files
+
+
 def test_engine_that_cannot_export_a_cache_builds_without_one(build: FakeHost) -> None:
     build.rules |= CLASSIC
     result = build.run()

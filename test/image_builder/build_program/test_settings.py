@@ -21,6 +21,7 @@ REGISTRY_NAMES = st.builds(
 def test_reads_the_variables_of_the_deployment(machine: FakeHost) -> None:
     machine.variables = {
         "LAYER_CACHE": "false",
+        "KEEP_PLAN": "true",
         "PREVIOUS_IMAGE_TAG": "old",
         "REGISTRY_0_SERVER": "docker.io",
         "REGISTRY_1_SERVER": "210987654321.dkr.ecr.us-west-2.amazonaws.com",
@@ -36,6 +37,7 @@ def test_reads_the_variables_of_the_deployment(machine: FakeHost) -> None:
         partition="aws",
         requested_at=REQUESTED_AT,
         layer_cache=False,
+        keep_plan=True,
         previous_image_tag="old",
         registries=(
             Registry("docker.io", None, "REGISTRY_0_USERNAME", "REGISTRY_0_PASSWORD"),

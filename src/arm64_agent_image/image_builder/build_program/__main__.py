@@ -40,7 +40,8 @@ def build(wanted: Settings) -> None:
     """
     parameters = source.read_parameters(wanted)
     outputs = [f"--tag={wanted.image_uri}", "--output=type=docker,oci-mediatypes=false"]
-    outputs += plan_image.metadata_options(wanted)
+    if wanted.keep_plan:
+        outputs += plan_image.metadata_options(wanted)
     cache = layer_cache.read_options(wanted) if engine.has_containerd_store() else []
     try:
         retry_denied(
@@ -59,7 +60,8 @@ def post_build(wanted: Settings) -> None:
     """Check and push the image, then keep its plan and export the layer cache."""
     image.check(wanted)
     image.push(wanted)
-    plan_image.write(wanted, _build_start())
+    if wanted.keep_plan:
+        plan_image.write(wanted, _build_start())
     if wanted.layer_cache and engine.has_containerd_store():
         layer_cache.write(wanted, source.read_parameters(wanted), _build_start())
 

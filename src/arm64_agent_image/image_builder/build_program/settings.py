@@ -36,6 +36,7 @@ class Settings:
     partition: str
     requested_at: float
     layer_cache: bool
+    keep_plan: bool
     previous_image_tag: str | None = None
     registries: tuple[Registry, ...] = ()
     folder: Path = WORK_FOLDER
@@ -85,6 +86,7 @@ def _read(environment: Mapping[str, str]) -> Settings:
         partition=environment["CODEBUILD_BUILD_ARN"].split(":")[1],
         requested_at=float(environment["REQUESTED_AT"]),
         layer_cache=environment["LAYER_CACHE"] == "true",
+        keep_plan=environment.get("KEEP_PLAN") == "true",
         previous_image_tag=environment.get("PREVIOUS_IMAGE_TAG"),
         registries=tuple(_registries(environment)),
     )

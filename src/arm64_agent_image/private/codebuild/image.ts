@@ -1,7 +1,7 @@
 import * as crypto from 'crypto';
 import * as fs from 'fs';
 import * as path from 'path';
-import { AssetHashType, CustomResource, Duration, FileSystem, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
+import { AssetHashType, CustomResource, FileSystem, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
 import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import { Construct } from 'constructs';
 import { BuildMode } from '../../build-mode';
@@ -14,14 +14,10 @@ import { buildEnvironment } from './environment';
 import { imageName } from './names';
 import { buildNetwork } from './network';
 import { OrderedRepository } from './ordered-repository';
-import { buildLogs, buildProject } from './project';
+import { baseImageMaxAge, buildLogs, buildProject } from './project';
 import { ImageProvider } from './provider';
 import { imageRepository } from './repository';
 import { TIMEOUTS } from './timeouts';
-import { property } from '../names-in-app';
-import { requireMinutes } from '../validation';
-
-const MAX_AGE = Duration.days(30);
 
 /** The image as a custom resource that builds it in AWS CodeBuild. */
 export function codeBuildImage(scope: Construct, source: ImageSource, options: CodeBuildOptions, reason: string): Image {
@@ -29,12 +25,13 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
   const network = buildNetwork(scope, options);
   const repository = imageRepository(scope, name, options);
   const logGroup = buildLogs(scope, name, options);
+  const assembledFor = baseImageMaxAge(scope, options);
   const provider = ImageProvider.of(scope);
   const role = buildRole(scope, { name, bucket: provider.code.bucket, bucketKey: provider.codeKey, repository, logGroup, network, options });
   const { secrets, variables } = buildEnvironment(scope, role, options);
   const project = buildProject(scope, { name, code: provider.code, role, repository, logGroup, network, variables, options });
   if (options.repository) {
-    provider.allowRepository(repository);
+    provider.allowRepository(repository, assembledFor.toSeconds() > 0);
   }
   if (options.logGroup) {
     provider.allowLogGroup(logGroup);
@@ -56,7 +53,7 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
       Source: location(sourceAsset(scope, source)),
       Parameters: location(parametersAsset(scope, parameters)),
       RecipeHash: sha256({ parameters, extraHash: source.extraHash }),
-      BaseImageMaxAge: baseImageMaxAge(scope, options).toSeconds().toString(),
+      BaseImageMaxAge: assembledFor.toSeconds().toString(),
     },
   });
   resource.node.addDependency(role, logGroup, ...provider.dependencies);
@@ -119,12 +116,6 @@ function buildParameters({ context, target, buildArgs, buildContexts }: ImageSou
 
 function contentTag({ context, extraHash }: ImageSource, parameters: string): string {
   return sha256({ source: context.contentHash, parameters, extraHash });
-}
-
-/** How long images are assembled before a build looks base images up again. */
-function baseImageMaxAge(scope: Construct, { baseImageMaxAge: age = Duration.days(1) }: CodeBuildOptions): Duration {
-  return Duration.minutes(requireMinutes(scope, property('baseImageMaxAge'), age, 0, MAX_AGE.toMinutes(),
-    'it limits for how long changes of code are assembled without a build, and 0 builds every change'));
 }
 
 function sha256(content: object): string {

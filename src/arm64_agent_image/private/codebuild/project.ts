@@ -28,6 +28,13 @@ export function buildTimeout(scope: Construct, { timeout = Duration.minutes(30) 
     'CloudFormation allows one hour for the image, including the wait for a build slot and in the queue'));
 }
 
+/** For how long after a build changes of code are assembled; in a repository of the app, its owner has to ask for it. */
+export function baseImageMaxAge(scope: Construct, { repository, baseImageMaxAge: age }: CodeBuildOptions): Duration {
+  const limit = age ?? (repository ? Duration.minutes(0) : Duration.days(1));
+  return Duration.minutes(requireMinutes(scope, property('baseImageMaxAge'), limit, 0, Duration.days(30).toMinutes(),
+    'it limits for how long changes of code are assembled without a build, and 0 builds every change'));
+}
+
 /** The log group of the builds. */
 export function buildLogs(scope: Construct, name: string, { logGroup }: CodeBuildOptions): logs.ILogGroup {
   return logGroup ?? new logs.LogGroup(scope, 'Logs', {
@@ -72,6 +79,7 @@ export function buildProject(scope: Construct, props: BuildProjectProps): codebu
     environmentVariables: {
       IMAGE_REPOSITORY: { value: repository.repositoryUri },
       LAYER_CACHE: { value: String(options.layerCache ?? !options.repository) },
+      KEEP_PLAN: { value: String(baseImageMaxAge(scope, options).toSeconds() > 0) },
       ...props.variables,
     },
     source: codebuild.Source.s3({ bucket: code.bucket, path: code.s3ObjectKey }),

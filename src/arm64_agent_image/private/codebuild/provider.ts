@@ -86,8 +86,8 @@ export class ImageProvider extends Construct {
   }
 
   /** Lets the function verify an image in a repository of the app, whose name does not match the pattern of the stack. */
-  public allowRepository(repository: ecr.IRepository): void {
-    this.allow(repository.repositoryArn, [...READ_IMAGES, ...ASSEMBLE_IMAGES]);
+  public allowRepository(repository: ecr.IRepository, assembles: boolean): void {
+    this.allow(repository.repositoryArn, [...READ_IMAGES, ...assembles ? ASSEMBLE_IMAGES : []]);
   }
 
   /** Lets the function read build logs in a log group of the app. */
