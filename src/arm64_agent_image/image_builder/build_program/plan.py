@@ -14,6 +14,7 @@ from . import llb
 from .llb import Graph, Operation, UnknownOperationError
 
 VERSION = 1
+_NO_COPY = "the last instructions of the Dockerfile do not copy from the directory"
 _COPY = {
     *("src", "dest", "owner", "mode", "followSymlink", "dirCopyContents", "createDestPath"),
     *("allowWildcard", "allowEmptyWildcard", "timestamp", "exclude_patterns"),
@@ -44,7 +45,9 @@ def distil(metadata: Mapping[str, Any], built_at: float) -> Mapping[str, Any]:
 
 def _distil(graph: Graph, built_at: float) -> Mapping[str, Any]:
     sources = [operation for operation in graph if operation.is_context]
-    if len(sources) != 1 or any(operation.is_other_local for operation in graph):
+    if not sources:
+        raise NoPlanError(_NO_COPY)
+    if len(sources) > 1 or any(operation.is_other_local for operation in graph):
         raise NoPlanError("the build does not read its context once")
     if unknown := set(sources[0].values.get("attrs", {})) - _ATTRIBUTES:
         raise NoPlanError(f"the build reads its context with the unknown option {min(unknown)!r:.100}")
@@ -55,7 +58,7 @@ def _distil(graph: Graph, built_at: float) -> Mapping[str, Any]:
         layers.insert(0, layer)
         operation = graph.input(operation, _base(operation))
     if not any("source" in action for layer in layers for action in layer["actions"]):
-        raise NoPlanError("the last instructions of the Dockerfile do not copy from the directory")
+        raise NoPlanError(_NO_COPY)
     reads = {
         path
         for operation in graph
