@@ -118,6 +118,27 @@ def test_the_next_build_finds_the_layer_cache_and_the_next_assembly_the_plan(acc
     assert f"plan-{account.ecr.tags[TAG][7:]}" in account.ecr.tags
 
 
+def test_a_plan_or_cache_that_cannot_be_passed_on_takes_no_image_back(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.prepare()
+    account.ecr.add_image([b"cache"], {}, f"cache-{OLD_TAG}")
+    put_image = account.ecr.put_image
+
+    def refuse_all_but_the_image(**asked: Any) -> Any:
+        if asked["imageTag"] != TAG:
+            raise client_error("AccessDeniedException", "no")
+        return put_image(**asked)
+
+    account.ecr.put_image = refuse_all_but_the_image  # type: ignore[method-assign]
+    run(account)
+    said = capsys.readouterr().out
+    assert TAG in account.ecr.tags
+    assert "the new image goes without plan-" in said
+    assert f"the new image goes without cache-{TAG}" in said
+    assert "was assembled in" in said
+
+
 def test_owners_by_name_are_those_of_the_previous_image(account: Account) -> None:
     code = {name: Entry(entry.content, entry.mode, (1000, 1001)) for name, entry in CODE_LAYER.items()}
     code["app"] = FOLDER

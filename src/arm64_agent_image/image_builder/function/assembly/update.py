@@ -80,7 +80,7 @@ def _attempt(request: Request, aws: Clients, deadline: Deadline) -> str:
     repository.write(iter([documents.config]), lambda: documents.config_digest)
     repository.put(documents.manifest, image.media_type, request.image_tag)
     _carry(repository, kept, plan_tag(documents.digest))
-    _carry_cache(repository, previous_tag)
+    _carry(repository, _cache(repository, previous_tag), f"cache-{request.image_tag}")
     count = sum(layer not in image.layers for layer in layers)
     return f"{count} of its {len(layers)} layers are new, the others are those of {image.digest}"
 
@@ -122,12 +122,20 @@ def _read_plan(repository: Repository, image: Image) -> plan.Plan:
     raise DeclinedError("the image that keeps the plan does not contain it")
 
 
-def _carry(repository: Repository, image: Image, tag: str) -> None:
-    repository.put(image.manifest, image.media_type, tag)
+def _cache(repository: Repository, tag: str) -> Image | None:
+    """The layer cache of an image, whose build may still export it."""
+    try:
+        return repository.find(f"cache-{tag}")
+    except AWS_ERRORS as error:
+        print(f"the next build finds no layer cache: {summary(error)}")
+        return None
 
 
-def _carry_cache(repository: Repository, previous_tag: str) -> None:
-    """Let the next build find the layer cache, if there is one yet."""
-    cache = repository.find(f"cache-{previous_tag}")
-    if cache is not None:
-        _carry(repository, cache, f"cache-{repository.request.image_tag}")
+def _carry(repository: Repository, image: Image | None, tag: str) -> None:
+    """Tag the plan or the layer cache for the new image; without them the next change takes longer."""
+    if image is None:
+        return
+    try:
+        repository.put(image.manifest, image.media_type, tag)
+    except (DeclinedError, *AWS_ERRORS) as error:
+        print(f"the new image goes without {tag}: {error}")
