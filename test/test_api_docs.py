@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,13 +79,23 @@ def test_python_users_read_no_names_in_camel_case() -> None:
     assert {name for docstring in read for name in CAMEL_CASE.findall(docstring)} == set()
 
 
-def test_every_example_compiles_and_is_translated(tmp_path: Path) -> None:
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The compiled library without what jsii-rosetta would leave behind in it."""
+    for name in (".jsii", "package.json", "README.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("lib", "node_modules", "rosetta"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def test_every_example_compiles_and_is_translated(project: Path) -> None:
     """README's blocks and the API's examples compile as printed, and jsii translates them to Python."""
-    command = [ROSETTA, "extract", "--strict", "--fail", f"--output={tmp_path / 'tablet.json'}", ROOT]
-    extracted = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    command: list[str | Path] = [ROSETTA, "extract", "--strict", "--fail", project]
+    extracted = subprocess.run(command, capture_output=True, text=True, check=False)
     assert extracted.returncode == 0, extracted.stdout + extracted.stderr
-    tablet = json.loads((tmp_path / "tablet.json").read_text())
-    translations = [snippet["translations"]["python"]["source"] for snippet in tablet["snippets"].values()]
+    snippets = json.loads((project / ".jsii.tabl.json").read_text())["snippets"].values()
+    translations = [snippet["translations"]["python"]["source"] for snippet in snippets]
     assert len(translations) > len(list(factories()))
     for translated in translations:
         ast.parse(translated)

@@ -20,8 +20,10 @@ import { RuntimeBinding } from './private/runtime/runtime-binding';
  *
  * AgentCore Runtime's default (microVM) compute runs linux/arm64 images only.
  *
- * @exampleMetadata fixture=api
  * @example
+ * import * as agentcore from 'aws-cdk-lib/aws-bedrockagentcore';
+ * import { Arm64AgentRuntimeArtifact } from 'arm64-agent-image';
+ *
  * const image = new Arm64AgentRuntimeArtifact(this, 'AgentImage', { directory: 'agent' });
  * const runtime = new agentcore.Runtime(this, 'Runtime', { agentRuntimeArtifact: image.agentRuntimeArtifact });
  * image.bindRuntime(runtime);
@@ -34,8 +36,9 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
    * @param id the id of the construct
    * @param options the image
    *
-   * @exampleMetadata fixture=api
    * @example
+   * import { Arm64AgentRuntimeArtifact } from 'arm64-agent-image';
+   *
    * const image = Arm64AgentRuntimeArtifact.fromImageTag(this, 'AgentImage', { repository, tag: '1.4.2' });
    */
   public static fromImageTag(scope: Construct, id: string, options: EcrImageTagOptions): Arm64AgentRuntimeArtifact {
@@ -49,8 +52,9 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
    * @param id the id of the construct
    * @param options the image
    *
-   * @exampleMetadata fixture=api
    * @example
+   * import { Arm64AgentRuntimeArtifact } from 'arm64-agent-image';
+   *
    * const digest = 'sha256:3b1d5b2f9a7c4e6d8f0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60';
    * const image = Arm64AgentRuntimeArtifact.fromImageDigest(this, 'AgentImage', { repository, digest });
    */

@@ -14,9 +14,10 @@ export class BuildSecret {
    * @param secret the secret
    * @param field the key within a JSON secret; without it, the whole secret
    *
-   * @exampleMetadata fixture=api
    * @example
-   * ImageBuild.codeBuild({ buildSecrets: { token: BuildSecret.fromSecretsManager(token) } });
+   * import { BuildSecret, ImageBuild } from 'arm64-agent-image';
+   *
+   * ImageBuild.codeBuild({ buildSecrets: { token: BuildSecret.fromSecretsManager(secret) } });
    */
   public static fromSecretsManager(secret: secretsmanager.ISecret, field?: string): BuildSecret {
     return new BuildSecret(secretVariable(secret, field), (grantee) => secret.grantRead(grantee));
@@ -27,8 +28,9 @@ export class BuildSecret {
    *
    * @param parameter the parameter
    *
-   * @exampleMetadata fixture=api
    * @example
+   * import { BuildSecret, ImageBuild } from 'arm64-agent-image';
+   *
    * ImageBuild.codeBuild({ buildSecrets: { token: BuildSecret.fromSsmParameter(parameter) } });
    */
   public static fromSsmParameter(parameter: ssm.IParameter): BuildSecret {
@@ -57,10 +59,11 @@ export class RegistryCredentials {
    * @param server the host name of the registry, `docker.io` for Docker Hub
    * @param secret a JSON secret with the keys `username` and `password`
    *
-   * @exampleMetadata fixture=api
    * @example
+   * import { ImageBuild, RegistryCredentials } from 'arm64-agent-image';
+   *
    * ImageBuild.codeBuild({
-   *   registryCredentials: [RegistryCredentials.fromSecretsManager('docker.io', dockerHub)],
+   *   registryCredentials: [RegistryCredentials.fromSecretsManager('docker.io', secret)],
    * });
    */
   public static fromSecretsManager(server: string, secret: secretsmanager.ISecret): RegistryCredentials {
@@ -80,9 +83,10 @@ export class RegistryCredentials {
    *
    * @param repository the repository
    *
-   * @exampleMetadata fixture=api
    * @example
-   * ImageBuild.codeBuild({ registryCredentials: [RegistryCredentials.fromEcrRepository(baseImages)] });
+   * import { ImageBuild, RegistryCredentials } from 'arm64-agent-image';
+   *
+   * ImageBuild.codeBuild({ registryCredentials: [RegistryCredentials.fromEcrRepository(repository)] });
    */
   public static fromEcrRepository(repository: ecr.IRepository): RegistryCredentials {
     return new RegistryCredentials((grantee) => {

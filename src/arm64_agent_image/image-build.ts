@@ -29,8 +29,10 @@ export class ImageBuild {
    *
    * @param options options for either choice
    *
-   * @exampleMetadata fixture=api
    * @example
+   * import * as codebuild from 'aws-cdk-lib/aws-codebuild';
+   * import { Arm64AgentRuntimeArtifact, ImageBuild } from 'arm64-agent-image';
+   *
    * new Arm64AgentRuntimeArtifact(this, 'AgentImage', {
    *   directory: 'agent',
    *   imageBuild: ImageBuild.auto({ codeBuild: { computeType: codebuild.ComputeType.LARGE } }),
@@ -51,8 +53,9 @@ export class ImageBuild {
    *
    * @param options options for the build
    *
-   * @exampleMetadata fixture=api
    * @example
+   * import { Arm64AgentRuntimeArtifact, ImageBuild } from 'arm64-agent-image';
+   *
    * new Arm64AgentRuntimeArtifact(this, 'AgentImage', {
    *   directory: 'agent',
    *   imageBuild: ImageBuild.local({ buildSecrets: { npmrc: 'src=.npmrc' } }),
@@ -68,8 +71,10 @@ export class ImageBuild {
    *
    * @param options options for the build
    *
-   * @exampleMetadata fixture=api
    * @example
+   * import { Duration } from 'aws-cdk-lib';
+   * import { Arm64AgentRuntimeArtifact, ImageBuild } from 'arm64-agent-image';
+   *
    * new Arm64AgentRuntimeArtifact(this, 'AgentImage', {
    *   directory: 'agent',
    *   imageBuild: ImageBuild.codeBuild({ timeout: Duration.minutes(15) }),

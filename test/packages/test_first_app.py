@@ -103,7 +103,7 @@ def test_readme_names_the_packages_that_are_packed() -> None:
     assert tarball.name.startswith("arm64-agent-image@")
 
 
-def test_python(folder: Path) -> None:
+def test_the_python_example_synthesizes_from_the_wheel(folder: Path) -> None:
     (wheel,) = ROOT.glob("dist/python/*.whl")
     python = folder / ".venv/bin/python"
     run([sys.executable, "-m", "venv", folder / ".venv"], folder)
@@ -113,7 +113,7 @@ def test_python(folder: Path) -> None:
     check(synthesized([python, "app.py"], folder))
 
 
-def test_typescript(folder: Path) -> None:
+def test_the_typescript_example_synthesizes_from_the_tarball(folder: Path) -> None:
     """The CDK, which a reader has, is linked from this project instead of downloaded."""
     (tarball,) = ROOT.glob("dist/js/*.tgz")
     modules = ROOT / "node_modules"
