@@ -226,7 +226,9 @@ def _started(root: Path, folder: Path, containerd_store: bool) -> Iterator[Engin
         "pidfile": str(folder / "dockerd.pid"),
         "hosts": [f"unix://{folder}/docker.sock"],
         "features": {"containerd-snapshotter": containerd_store},
-        # engines that run at the same time share docker0, so each needs addresses of its own
+        # engines that run at the same time share docker0, so each needs addresses of its own; without the
+        # address of the bridge, Docker 28 gives it one of its own, and cuts the others off
+        "bip": "172.17.0.1/16",
         "fixed-cidr": f"172.17.{os.getpid() % 254 + 1}.0/24",
         "iptables": False,
         "ip6tables": False,
