@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 from urllib.request import urlopen
 
 from ..services import ecr
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 10
 _MAX_PART = 20 * 1024**2
+
+
+class _Name(TypedDict):
+    registryId: str
+    repositoryName: str
 
 
 @dataclass(frozen=True)
@@ -103,11 +108,3 @@ def _parts(content: Iterator[bytes], size: int) -> Iterator[bytes]:
             del buffer[:size]
     if buffer:
         yield bytes(buffer)
-
-
-if TYPE_CHECKING:
-    from typing import TypedDict
-
-    class _Name(TypedDict):
-        registryId: str
-        repositoryName: str
