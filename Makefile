@@ -17,7 +17,7 @@ typescript := $(shell find src -name '*.ts')
 image_builder := $(shell find src -name '*.py')
 say = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: help demo unit rehearsal test acceptance test-minimum-cdk lint generated check-packages pytest compile bindings packages synth recordings clean
+.PHONY: help demo unit rehearsal test acceptance bench test-minimum-cdk lint generated check-packages pytest compile bindings packages synth recordings clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -59,6 +59,11 @@ test-minimum-cdk: $(done)/python ## the tests, on the oldest aws-cdk-lib that is
 	$(call say,tests on the minimum CDK)
 	@python -m tools.minimum_cdk
 
+bench: $(done)/bindings $(done)/bench ## measurements beside the peers, to build/bench; ARGS="synthesis --quick" picks
+	$(call say,bench)
+	@PYTHONPATH=build/bindings/python/src:src/arm64_agent_image python -m bench $(ARGS)
+	@build/bench/plot/bin/python -m bench.plot build/bench/results.json build/bench/results.png
+
 compile: $(done)/compile ## TypeScript to lib/
 bindings: $(done)/bindings ## Python package for the tests, build/bindings
 packages: $(done)/packages ## wheel and npm tarball, dist/
@@ -85,6 +90,12 @@ $(done)/checkov: requirements-checkov.txt
 	$(call say,checkov)
 	$(PYTHON) -m venv build/checkov
 	build/checkov/bin/pip install -qq --disable-pip-version-check --requirement requirements-checkov.txt
+	@mkdir -p $(@D) && touch $@
+
+$(done)/bench: requirements-bench.txt
+	$(call say,matplotlib)
+	$(PYTHON) -m venv build/bench/plot
+	build/bench/plot/bin/pip install -qq --disable-pip-version-check --requirement requirements-bench.txt
 	@mkdir -p $(@D) && touch $@
 
 $(done)/node: package.json package-lock.json

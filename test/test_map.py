@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path, PurePath
 
 ROOT = Path(__file__).parents[1]
-MAPPED = ("src", "test", "examples", "docs", "tools")
+MAPPED = ("src", "test", "bench", "examples", "docs", "tools")
 DATA = {"__snapshots__", "events"}
 
 

@@ -1,0 +1,100 @@
+"""The apps to compare: one Runtime for each directory, with its image from this library or from a peer.
+
+`python -m bench.apps <variant> <output> <directory>...` synthesizes one. Imports are inside the functions,
+because loading a package is part of what an app pays for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import aws_cdk as cdk
+from aws_cdk import aws_bedrockagentcore as agentcore
+
+if TYPE_CHECKING:
+    from arm64_agent_image import ImageBuild
+
+EXISTING = "111122223333.dkr.ecr.us-east-1.amazonaws.com/agents:1"
+Artifact = agentcore.AgentRuntimeArtifact
+
+
+def bare_runtime(stack: cdk.Stack, name: str, _directory: str) -> agentcore.Runtime:
+    return runtime(stack, name, Artifact.from_image_uri(EXISTING))
+
+
+def from_asset(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
+    from aws_cdk import aws_ecr_assets as ecr_assets
+
+    image = Artifact.from_asset(directory, platform=ecr_assets.Platform.LINUX_ARM64)
+    return runtime(stack, name, image)
+
+
+def local(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
+    from arm64_agent_image import ImageBuild
+
+    return bound(stack, name, directory, ImageBuild.local())
+
+
+def codebuild(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
+    from arm64_agent_image import ImageBuild
+
+    return bound(stack, name, directory, ImageBuild.code_build())
+
+
+def deploy_time_build_by_tag(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
+    return deploy_time_build(stack, name, directory, "latest")
+
+
+def deploy_time_build_by_image_tag(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
+    return deploy_time_build(stack, name, directory, None)
+
+
+def bound(stack: cdk.Stack, name: str, directory: str, build: ImageBuild) -> agentcore.Runtime:
+    from arm64_agent_image import Arm64AgentRuntimeArtifact
+
+    image = Arm64AgentRuntimeArtifact(stack, f"{name}Image", directory=directory, image_build=build)
+    agent = runtime(stack, name, image.agent_runtime_artifact)
+    image.bind_runtime(agent)
+    return agent
+
+
+def deploy_time_build(stack: cdk.Stack, name: str, directory: str, tag: str | None) -> agentcore.Runtime:
+    from aws_cdk import aws_ecr_assets as ecr_assets
+    from cdklabs.deploy_time_build import ContainerImageBuild
+
+    platform = ecr_assets.Platform.LINUX_ARM64
+    build = ContainerImageBuild(stack, f"{name}Image", directory=directory, platform=platform, tag=tag)
+    agent = runtime(stack, name, Artifact.from_ecr_repository(build.repository, tag or build.image_tag))
+    agent.node.add_dependency(build)
+    return agent
+
+
+def runtime(stack: cdk.Stack, name: str, artifact: Artifact) -> agentcore.Runtime:
+    return agentcore.Runtime(
+        stack, name, agent_runtime_artifact=artifact, environment_variables={"STAGE": "bench"}
+    )
+
+
+Variant = Callable[[cdk.Stack, str, str], agentcore.Runtime]
+VARIANTS: dict[str, Variant] = {
+    "bare Runtime": bare_runtime,
+    "fromAsset": from_asset,
+    "local": local,
+    "CodeBuild": codebuild,
+    "deploy-time-build, tag": deploy_time_build_by_tag,
+    "deploy-time-build, image_tag": deploy_time_build_by_image_tag,
+}
+
+
+def main(variant: str, output: str, *directories: str) -> None:
+    app = cdk.App(outdir=output, analytics_reporting=False)
+    stack = cdk.Stack(app, "Agents")
+    for number, directory in enumerate(directories):
+        VARIANTS[variant](stack, f"Agent{number}", directory)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,43 @@
+"""Synthesis of one app, in fresh processes, against a Runtime whose image exists already."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+
+from .apps import VARIANTS
+from .contexts import agent
+from .measurement import Bench
+from .processes import WITHOUT_VALIDATION, Cost, python
+
+REFERENCE = "bare Runtime"
+GOALS = {"local": 1.05, "CodeBuild": 1.15}
+
+
+def synthesis(bench: Bench) -> None:
+    """Wall time, CPU time and memory, each round with all variants one after the other.
+
+    The CDK's validation of templates takes most of the time, and the same for every app, so it is measured
+    with and without.
+    """
+    measure(bench, "validated", bench.repetitions(3), {})
+    measure(bench, "not validated", bench.repetitions(7, quick=2), WITHOUT_VALIDATION)
+
+
+def measure(bench: Bench, case: str, repetitions: int, environment: Mapping[str, str]) -> None:
+    """One round more than repetitions: the first one warms up the caches of the machine."""
+    directory, output = agent(bench.new_folder()), bench.folder / "cdk.out"
+    rounds: dict[str, list[Cost]] = {variant: [] for variant in VARIANTS}
+    for number in range(repetitions + 1):
+        for variant, costs in rounds.items():
+            shutil.rmtree(output, ignore_errors=True)
+            arguments = ("-m", "bench.apps", variant, str(output), str(directory))
+            measured = python(*arguments, more=environment)
+            if number > 0:
+                costs.append(measured)
+    for variant, costs in rounds.items():
+        reference = "" if variant == REFERENCE else REFERENCE
+        goal = GOALS.get(variant) if not environment else None
+        bench.add(case, variant, "s CPU", *(c.cpu for c in costs), reference=reference, goal=goal)
+        bench.add(case, variant, "s wall", *(c.wall for c in costs), reference=reference, goal=goal)
+        bench.add(case, variant, "MB", *(c.megabytes for c in costs), reference=reference)

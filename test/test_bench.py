@@ -1,0 +1,58 @@
+"""The arithmetic of the benchmarks; no test measures anything."""
+
+import pytest
+
+from bench.emulation import IMAGE, Deployment
+from bench.images import waiting_images
+from bench.measurement import Series, ratio, table
+
+BARE = Series("synthesis", "CPU", "bare", "s", [2.0, 4.0, 3.0])
+
+
+def of_bare(*values: float) -> Series:
+    return Series("synthesis", "CPU", "ours", "s", list(values), reference="bare", goal=1.15)
+
+
+def test_a_ratio_compares_values_that_were_measured_after_each_other() -> None:
+    found = ratio(of_bare(3.0, 4.4, 3.3), [BARE])
+    assert found
+    assert found.of_minima == pytest.approx(1.5)
+    assert found.median_of_pairs == pytest.approx(1.1)
+
+
+@pytest.mark.parametrize("other", [[], [Series("synthesis", "wall", "bare", "s", [1.0])]])
+def test_there_is_no_ratio_without_the_reference_in_the_same_case(other: list[Series]) -> None:
+    assert ratio(of_bare(3.0), other) is None
+
+
+def test_the_table_has_one_line_for_each_series() -> None:
+    ours = of_bare(3.0, 4.4, 3.3)
+    _, _, first, second = table([BARE, ours])
+    assert first == "| synthesis | CPU | bare | s | 3 | 2 | 3 |  |  |  |"
+    assert second == "| synthesis | CPU | ours | s | 3 | 3 | 3.3 | 1.50 | 1.10 | 1.15 |"
+
+
+def test_an_image_that_needs_another_image_waits_for_it() -> None:
+    resources = {
+        "One": {"Type": IMAGE},
+        "Project": {"Type": "AWS::CodeBuild::Project", "DependsOn": "One"},
+        "Two": {"Type": IMAGE, "DependsOn": ["Project"]},
+    }
+    assert waiting_images({"Resources": resources}) == ["Two"]
+
+
+def test_a_deployment_counts_its_builds_and_the_time_to_the_response() -> None:
+    deployment = Deployment(
+        [
+            {"kind": "resource", "type": IMAGE, "stack": "A", "at": 10.0},
+            {"kind": "build", "status": "IN_PROGRESS", "at": 11.0},
+            {"kind": "push", "reference": "0123", "at": 20.0},
+            {"kind": "push", "reference": "cache-0123", "at": 22.0},
+            {"kind": "resource", "type": IMAGE, "stack": "A", "at": 21.5},
+            {"kind": "log", "line": "wrote the layer cache in 2.1 s"},
+        ]
+    )
+    assert deployment.builds == deployment.running == 1
+    assert deployment.image_seconds("A") == pytest.approx(11.5)
+    assert deployment.answer_seconds("A") == pytest.approx(1.5)
+    assert deployment.cache_seconds == pytest.approx(2.1)
