@@ -106,7 +106,7 @@ def test_random_changes_are_assembled_as_docker_builds_them(images: Images, tmp_
             error.add_note(f"seed {number}:\n{form.dockerfile}{form.files}")
             raise
     print(outcomes)
-    assert outcomes["assembled"] > ASSEMBLIES / 2
+    assert outcomes["assembled"] >= ASSEMBLIES / 4, "too few changes were assembled to compare anything"
 
 
 def test_containers_of_an_assembled_image_see_what_docker_builds(images: Images, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src/arm64_agent_image"
-DOCUMENTS = {".jsii", "API.md", "LICENSE", "README.md", "package.json", "sbom.cdx.json"}
+DOCUMENTS = {".jsii", "API.md", "LICENSE", "README.ja.md", "README.md", "package.json", "sbom.cdx.json"}
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/bedrock-agentcore/latest/devguide/runtime-http-proto
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import urllib.error
 import urllib.request
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 
 from .emulated_aws import EmulatedAws
 from .engine import Engine
-from .processes import RehearsalError
+from .processes import RehearsalError, free_port
 
 TIMEOUT = 60.0
 
@@ -25,13 +26,19 @@ def running(engine: Engine, aws: EmulatedAws, uri: str) -> Iterator[str]:
     :raises RehearsalError: when the engine cannot run it, with the reason.
     """
     image = uri.replace(aws.region.registry, aws.registry)
-    container = engine.run("run", "--detach", "--platform=linux/arm64", "--publish=127.0.0.1::8080", image)
+    options = (f"--label={label()}", f"--publish=127.0.0.1:{free_port()}:8080")
+    container = engine.run("run", "--detach", "--platform=linux/arm64", *options, image)
     try:
         address = f"http://{engine.run('port', container, '8080/tcp').splitlines()[0]}"
         _wait_for_ping(engine, container, address)
         yield address
     finally:
         engine.run("rm", "--force", container, check=False)
+
+
+def label() -> str:
+    """The label of the containers that this process runs; other processes may use the engine too."""
+    return f"rehearsal.process={os.getpid()}"
 
 
 def invoke(address: str, payload: bytes) -> str:

@@ -96,6 +96,17 @@ class EmulatedAws:
         """The ids of the builds that were started."""
         return [event["id"] for event in self.journal("build", since) if event["status"] == "IN_PROGRESS"]
 
+    def ends_of_builds(self, since: float = 0.0) -> list[str]:
+        """The statuses of all builds once they have ended; a deployment only waits for its image."""
+        deadline = time.monotonic() + 120
+        while True:
+            statuses = [event["status"] for event in self.journal("build", since)]
+            ended = [status for status in statuses if status != "IN_PROGRESS"]
+            if 2 * len(ended) == len(statuses):
+                return ended
+            assert time.monotonic() < deadline, statuses
+            time.sleep(0.2)
+
     def plan_fault(self, kind: str, times: int = 1, **details: Any) -> None:
         """Make the next `times` operations of this kind fail."""
         path = self.folder / "faults.json"

@@ -55,9 +55,10 @@ class Engine:
         """The ids of all images of the engine."""
         return set(self.run("image", "ls", "--all", "--quiet", "--no-trunc").split())
 
-    def containers(self) -> set[str]:
-        """The ids of all containers of the engine."""
-        return set(self.run("container", "ls", "--all", "--quiet", "--no-trunc").split())
+    def containers(self, *filters: str) -> set[str]:
+        """The ids of all containers of the engine, or of those that pass the filters."""
+        options = [f"--filter={each}" for each in filters]
+        return set(self.run("container", "ls", "--all", "--quiet", "--no-trunc", *options).split())
 
     def build_cache(self) -> set[str]:
         """The ids of the build cache records."""

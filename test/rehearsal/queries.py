@@ -13,10 +13,11 @@ def runtimes(aws: EmulatedAws) -> dict[str, dict[str, Any]]:
     """The Runtimes of the account by name, with their URI and version."""
     control = aws.client("bedrock-agentcore-control")
     found = {}
-    for summary in control.list_agent_runtimes()["agentRuntimes"]:
-        runtime = control.get_agent_runtime(agentRuntimeId=summary["agentRuntimeId"])
-        uri = runtime["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"]
-        found[summary["agentRuntimeName"]] = {"uri": uri, "version": int(runtime["agentRuntimeVersion"])}
+    for page in control.get_paginator("list_agent_runtimes").paginate():
+        for summary in page["agentRuntimes"]:
+            runtime = control.get_agent_runtime(agentRuntimeId=summary["agentRuntimeId"])
+            uri = runtime["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"]
+            found[summary["agentRuntimeName"]] = {"uri": uri, "version": int(runtime["agentRuntimeVersion"])}
     return found
 
 

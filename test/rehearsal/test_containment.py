@@ -103,13 +103,14 @@ def test_everything_listens_and_connects_on_127_0_0_1_only(environment: Environm
 
 
 def test_an_agent_container_is_published_on_127_0_0_1_and_removed(environment: Environment) -> None:
-    before = environment.engine.containers()
+    own = f"label={agent_container.label()}"
+    before = environment.engine.containers(own)
     with (
         pytest.raises(RehearsalError),
         agent_container.running(environment.engine, environment.aws, PYTHON_BASE),
     ):
         pass
-    assert environment.engine.containers() == before
+    assert environment.engine.containers(own) == before
 
 
 def traces(temporary: Path) -> dict[str, object]:

@@ -79,5 +79,9 @@ def test_delete_stops_a_build_that_still_runs(environment: Environment, tmp_path
     outcome = environment.cdk.destroy(output)
     assert outcome.succeeded, outcome.output
     assert outcome.seconds < 60
-    assert codebuild.batch_get_builds(ids=[build])["builds"][0]["buildStatus"] == "STOPPED"
+    deadline = time.monotonic() + 60
+    while (status := codebuild.batch_get_builds(ids=[build])["builds"][0]["buildStatus"]) == "IN_PROGRESS":
+        assert time.monotonic() < deadline, "the build was not stopped"
+        time.sleep(0.2)
+    assert status == "STOPPED"
     assert not [name for name in queries.repositories(environment.aws) if "-going-" in name]

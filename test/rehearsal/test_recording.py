@@ -25,7 +25,12 @@ Agents | 13/14 | 4:56:37 AM | CREATE_COMPLETE    | AWS::BedrockAgentCore::Runtim
 @pytest.mark.parametrize("name", HOSTS)
 def test_a_recording_shows_what_the_cdk_cli_prints_today(name: str, environment: Environment) -> None:
     recorded = pictures.recording(name).read_text().splitlines()
-    assert sorted(record(environment, name)) == sorted(recorded)
+    assert lasting(record(environment, name)) == lasting(recorded)
+
+
+def lasting(lines: list[str]) -> list[str]:
+    """The lines that do not depend on what earlier deployments have already published."""
+    return sorted(line for line in lines if not line.startswith("published "))
 
 
 def test_an_image_that_codebuild_builds_is_complete_before_its_runtime() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,24 +54,12 @@ def digests(environment: Environment) -> set[str]:
     return {image["imageDigest"] for image in images}
 
 
-def end_of_builds(environment: Environment, began: float) -> list[str]:
-    """The statuses of all builds once they have ended; a deployment only waits for its image."""
-    deadline = time.monotonic() + 120
-    while True:
-        statuses = [event["status"] for event in environment.aws.journal("build", began)]
-        ended = [status for status in statuses if status != "IN_PROGRESS"]
-        if 2 * len(ended) == len(statuses):
-            return ended
-        assert time.monotonic() < deadline, statuses
-        time.sleep(0.2)
-
-
 def test_parallel_deploys_of_the_same_source_both_succeed(environment: Environment, output: Path) -> None:
     began = environment.aws.now()
     outcome = environment.cdk.deploy(output, "--concurrency=2")
     assert outcome.succeeded, outcome.output
     assert len({queries.runtimes(environment.aws)[f"{stack}_Agent"]["uri"] for stack in STACKS}) == 1
-    assert set(end_of_builds(environment, began)) == {"SUCCEEDED"}
+    assert set(environment.aws.ends_of_builds(began)) == {"SUCCEEDED"}
 
 
 def test_a_build_that_comes_second_leaves_the_image_of_the_first_in_place(
@@ -82,7 +69,7 @@ def test_a_build_that_comes_second_leaves_the_image_of_the_first_in_place(
     began = environment.aws.now()
     outcome = environment.cdk.deploy(output, "--concurrency=2")
     assert outcome.succeeded, outcome.output
-    assert end_of_builds(environment, began) == ["SUCCEEDED"] * 2
+    assert environment.aws.ends_of_builds(began) == ["SUCCEEDED"] * 2
     assert len(environment.aws.journal("push", began)) == len(digests(environment)) == 1
 
 

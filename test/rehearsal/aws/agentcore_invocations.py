@@ -15,6 +15,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from test.rehearsal.processes import free_port
+
 DOCKER = Path(os.environ.get("REHEARSAL_LAUNCHERS", "")) / "docker"
 START_SECONDS = 60.0
 _addresses: dict[tuple[str, str], str] = {}
@@ -34,7 +36,7 @@ def invocations_url(runtime: dict[str, Any]) -> str:
 def _started(uri: str, variables: dict[str, str]) -> str:
     options = [f"--env={name}={value}" for name, value in variables.items()]
     container = _docker(
-        "run", "--detach", "--platform=linux/arm64", "--publish=127.0.0.1::8080", *options, uri
+        "run", "--detach", "--platform=linux/arm64", f"--publish=127.0.0.1:{free_port()}:8080", *options, uri
     )
     address = f"http://{_docker('port', container, '8080/tcp').splitlines()[0]}"
     deadline = time.monotonic() + START_SECONDS
