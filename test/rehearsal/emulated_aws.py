@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from .aws.namespace import remove_all
 from .engine import Engine
@@ -74,7 +75,7 @@ class EmulatedAws:
             "NO_PROXY": "127.0.0.1,localhost",
         }
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, read_timeout: float = 60) -> Any:
         """A boto3 client of the account's administrator."""
         return boto3.client(
             service,  # type: ignore[call-overload]
@@ -82,6 +83,7 @@ class EmulatedAws:
             region_name=self.region.name,
             aws_access_key_id="test",
             aws_secret_access_key="test",
+            config=Config(read_timeout=read_timeout),
         )
 
     def journal(self, kind: str = "", since: float = 0.0) -> list[dict[str, Any]]:

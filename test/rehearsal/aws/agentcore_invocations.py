@@ -18,7 +18,7 @@ from typing import Any
 from test.rehearsal.processes import free_port
 
 DOCKER = Path(os.environ.get("REHEARSAL_LAUNCHERS", "")) / "docker"
-START_SECONDS = 60.0
+START_SECONDS = 240.0
 _addresses: dict[tuple[str, str], str] = {}
 _lock = threading.Lock()
 
