@@ -17,8 +17,8 @@ GOALS = {"local": 1.05, "CodeBuild": 1.15}
 def synthesis(bench: Bench) -> None:
     """Wall time, CPU time and memory, each round with all variants one after the other.
 
-    The CDK's validation of templates takes most of the time, and the same for every app, so it is measured
-    with and without.
+    The CDK's validation of templates takes most of the time, whatever the app is. Each variant is therefore
+    measured with it and without it.
     """
     measure(bench, "validated", bench.repetitions(3), {})
     measure(bench, "not validated", bench.repetitions(7, quick=2), WITHOUT_VALIDATION)

@@ -30,8 +30,9 @@ POLICY_LIMIT = 10_240
 def eager_order(resources: dict[str, Any], conditions: dict[str, Any]) -> list[str]:
     """Create each Runtime as soon as its dependencies exist.
 
-    CloudFormation does so for every resource. ministack creates one after another, in the order of names, so
-    that a Runtime without a dependency on its image would often follow it by chance. Here it never does.
+    CloudFormation creates every resource as soon as it can. ministack creates them one by one in the order of
+    their names, so a Runtime without a dependency on its image would often come after it by chance. With this
+    order it never does.
     """
     order: list[str] = []
     late = _sort(resources, conditions)

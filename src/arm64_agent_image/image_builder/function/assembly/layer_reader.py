@@ -25,7 +25,7 @@ _KINDS = {tarfile.REGTYPE: FILE, tarfile.AREGTYPE: FILE, tarfile.DIRTYPE: DIRECT
 
 
 class Inflated(io.RawIOBase):
-    """The content of a gzip stream, of which both digests are known at its end."""
+    """The content of a gzip stream, with the digests of both, which are complete at its end."""
 
     def __init__(self, chunks: Iterator[bytes], deadline: Deadline) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Inflated(io.RawIOBase):
 class LayerReader:
     """Reads layers one after the other into trees.
 
-    ``is_kept`` says which paths matter, ``is_hashed`` of which files the content does.
+    ``is_kept`` selects the paths to keep; ``is_hashed`` selects, by size, the files whose content to hash.
     """
 
     is_kept: Callable[[str], bool]
@@ -74,7 +74,7 @@ class LayerReader:
     bytes_read: int = 0
 
     def read(self, chunks: Iterator[bytes], digest: str, diff_id: str, below: Tree) -> None:
-        """Apply a layer to the tree of those below, of which no other layer may know yet."""
+        """Apply a layer to the tree of the layers below, before any other tree refers to it."""
         stream = Inflated(chunks, self.deadline)
         added: set[str] = set()
         try:

@@ -60,7 +60,7 @@ class LayerWriter:
 
 @dataclass
 class Compressor:
-    """Compresses a layer on its way, and knows both of its digests and its size at the end."""
+    """Compresses a layer while it is uploaded; digests and size are complete at the end."""
 
     content: Iterator[bytes]
 

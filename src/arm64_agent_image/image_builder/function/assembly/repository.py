@@ -59,7 +59,7 @@ class Repository:
         return content
 
     def write(self, content: Iterator[bytes], digest: Callable[[], str]) -> None:
-        """Upload a blob in parts of the size that ECR asks for."""
+        """Upload a blob in parts of the size that ECR requests."""
         upload = self.client.initiate_layer_upload(**self._repository)
         size = min(upload["partSize"], _MAX_PART)
         position = 0

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def fetched(s3: S3Client, location: str, parameters: Parameters, deadline: Deadline) -> Iterator[Context]:
-    """The context whose archive lies at ``<bucket>/<key>``, for as long as the block runs."""
+    """The context in the archive at ``<bucket>/<key>``, for the duration of the block."""
     with TemporaryFile() as file:
         _download(s3, location, ARCHIVE_BYTES, file)
         try:
