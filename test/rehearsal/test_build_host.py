@@ -148,12 +148,13 @@ def host(environment: Environment, project: Project) -> Project:
     return project
 
 
-def machine() -> dict[str, object]:
-    """The traces that a host could leave on this machine."""
+def traces(hosts: set[str]) -> dict[str, object]:
+    """What these hosts could leave on this machine."""
+    mounts = Path("/proc/mounts").read_text().splitlines()
     return {
-        "mounts": [line for line in Path("/proc/mounts").read_text().splitlines() if PREFIX in line],
+        "mounts": [line for line in mounts if any(host in line for host in hosts)],
         "bridge": Path("/sys/class/net/docker0").exists(),
-        "cgroups": [str(path) for path in CGROUPS.glob(f"*/{PREFIX}*")],
+        "cgroups": [str(path) for host in hosts for path in CGROUPS.glob(f"*/{host}")],
         "files": [path for path in ("/codebuild", "/etc/docker", "/var/lib/docker") if Path(path).exists()],
     }
 
@@ -260,22 +261,23 @@ def test_two_hosts_at_once_do_not_see_each_other(host: Project) -> None:
 
 
 def test_a_host_leaves_nothing_on_this_machine(host: Project, environment: Environment) -> None:
-    before, running = machine(), daemons()
+    before, running = traces(set()), daemons()
+    folder = environment.aws.folder / "tmp"
+    files = {"Dockerfile": "FROM scratch\nCOPY . /"}
     build = "docker build . > /tmp/log 2>&1"
-    host.run(
-        f"touch /etc/mine /codebuild/mine; {build}",
-        "sleep 100 & disown",
-        files={"Dockerfile": "FROM scratch\nCOPY . /"},
-    )
+    finished = host.start(f"touch /etc/mine /codebuild/mine; {build}", "sleep 100 & disown", files=files)
     stopped = host.start("setsid sleep 300 & sleep 300")
-    while host.build(stopped)["currentPhase"] != "BUILD":
+    hosts: set[str] = set()
+    while host.build(stopped)["currentPhase"] != "BUILD" or len(hosts) < 2:
+        hosts |= {path.name for path in folder.glob(f"{PREFIX}*")}
         time.sleep(0.1)
+    assert host.ended(finished)["buildStatus"] == "SUCCEEDED"
     host.aws.client("codebuild").stop_build(id=stopped)
     assert host.ended(stopped)["buildStatus"] == "STOPPED"
-    assert machine() == before
+    assert traces(hosts) == before
     assert daemons() == running
     assert not Path("/etc/mine").exists()
-    assert not list((environment.aws.folder / "tmp").glob("rehearsal-*"))
+    assert not list(folder.glob("rehearsal-*"))
 
 
 def test_s3_cp_downloads_and_reports_errors_as_the_cli_does(project: Project) -> None:

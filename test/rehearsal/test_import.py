@@ -166,7 +166,8 @@ def test_an_existing_runtime_is_imported_as_it_is_and_then_updated_to_its_image(
     imported = project.take_over(RUNTIME, AgentRuntimeId=existing)
     assert imported.succeeded, imported.output
     before = project.resource(RUNTIME)
-    assert queries.runtimes(project.environment.aws)[NAME] == {"uri": BUSYBOX_BASE, "version": 1}
+    found = queries.runtimes(project.environment.aws)[NAME]
+    assert (found["uri"], found["version"]) == (BUSYBOX_BASE, 1)
 
     began = project.environment.aws.now()
     project.synthesize("2", with_its_image(role, project.directory))
@@ -176,10 +177,10 @@ def test_an_existing_runtime_is_imported_as_it_is_and_then_updated_to_its_image(
     assert changed(before[1]["Properties"], after[1]["Properties"]) == {"AgentRuntimeArtifact"}
     assert len(project.environment.aws.builds(began)) == 1
     control = project.environment.aws.client("bedrock-agentcore-control")
-    found = control.get_agent_runtime(agentRuntimeId=existing)
+    updated = control.get_agent_runtime(agentRuntimeId=existing)
     (tag,) = queries.tags(project.environment.aws, *queries.repositories(project.environment.aws))
-    assert found["agentRuntimeVersion"] == "2"
-    assert found["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"].endswith(f":{tag}")
+    assert updated["agentRuntimeVersion"] == "2"
+    assert updated["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"].endswith(f":{tag}")
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:

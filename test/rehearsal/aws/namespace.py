@@ -137,12 +137,16 @@ def _runs(pid: int) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    for top in [CGROUPS / folder.name, *CGROUPS.glob(f"*/{folder.name}")]:
-        for path, _, _ in os.walk(top, topdown=False):
-            with contextlib.suppress(OSError):
-                Path(path).rmdir()
     for _ in range(20):
+        for top in _cgroups(folder):
+            for path, _, _ in os.walk(top, topdown=False):
+                with contextlib.suppress(OSError):
+                    Path(path).rmdir()
         shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
+        if not folder.exists() and not _cgroups(folder):
             return
         time.sleep(0.1)
+
+
+def _cgroups(folder: Path) -> list[Path]:
+    return [top for top in [CGROUPS / folder.name, *CGROUPS.glob(f"*/{folder.name}")] if top.exists()]
