@@ -14,21 +14,23 @@ from .processes import WITHOUT_VALIDATION, python
 FILES_PER_DIRECTORY = 500
 DOCKERFILE = "FROM public.ecr.aws/docker/library/python:3.13-slim\nCOPY . /app\n"
 MEGABYTE = 1 << 20
-COUNTING_READS = """\
+COUNTING_ACCESSES = """\
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-const reads = {};
-for (const name of ['openSync', 'readFileSync', 'copyFileSync']) {
-  const read = fs[name];
+const accesses = {};
+for (const [name, kind] of [['openSync', 'reads'], ['readFileSync', 'reads'], ['copyFileSync', 'copies']]) {
+  const access = fs[name];
   fs[name] = (file, ...rest) => {
-    if (String(file).startsWith(process.env.BENCH_CONTEXT)) reads[file] = (reads[file] ?? 0) + 1;
-    return read(file, ...rest);
+    if (String(file).startsWith(process.env.BENCH_CONTEXT)) {
+      accesses[file] ??= { reads: 0, copies: 0 };
+      accesses[file][kind] += 1;
+    }
+    return access(file, ...rest);
   };
 }
 syncBuiltinESMExports();
 process.on('exit', () => {
-  const counts = Object.values(reads);
-  if (counts.length) fs.writeFileSync(process.env.BENCH_READS, JSON.stringify(counts));
+  if (Object.keys(accesses).length) fs.writeFileSync(process.env.BENCH_ACCESSES, JSON.stringify(accesses));
 });
 """
 SUBJECTS = ("local", "CodeBuild", "fromAsset", "deploy-time-build, tag")
@@ -53,8 +55,8 @@ def write(folder: Path, files: int, size: int) -> None:
 
 
 def contexts(bench: Bench) -> None:
-    """CPU seconds to synthesize contexts that grow, and how often a file is opened, copying included."""
-    count_reads(bench)
+    """CPU seconds to synthesize contexts that grow, and how often a file is read and copied."""
+    count_accesses(bench)
     sizes = [10, 1_000] if bench.quick else [10, 1_000, 10_000, 100_000]
     cases = {f"{files} files": agent(bench.new_folder(), files) for files in sizes}
     cases["1,000 files beside 20,000 ignored"] = agent(bench.new_folder(), 1_000, ignored=20_000)
@@ -75,19 +77,26 @@ def contexts(bench: Bench) -> None:
         shutil.rmtree(directory)
 
 
-def count_reads(bench: Bench) -> None:
+def count_accesses(bench: Bench) -> None:
     """Ignored files are in the context, so a read of one would show."""
     directory = agent(bench.new_folder(), 100, ignored=100)
     for subject in SUBJECTS:
-        output, reads = bench.new_folder(), bench.folder / "reads.json"
-        more = {
-            **WITHOUT_VALIDATION,
-            "BENCH_CONTEXT": f"{directory}/",
-            "BENCH_READS": str(reads),
-            "NODE_OPTIONS": f"--import=data:text/javascript,{quote(COUNTING_READS)}",
-        }
-        python("-m", "bench.apps", subject, str(output), str(directory), more=more)
-        counts: list[int] = json.loads(reads.read_text())
-        bench.add("100 files beside 100 ignored", subject, "files read", len(counts))
-        source = statistics.mode(counts)
-        bench.add("100 files beside 100 ignored", subject, "reads of a file", source)
+        found = accesses(subject, directory, bench.new_folder())
+        bench.add("100 files beside 100 ignored", subject, "files read", len(found))
+        for kind in ("reads", "copies"):
+            usual = statistics.mode(counts[kind] for counts in found.values())
+            bench.add("100 files beside 100 ignored", subject, f"{kind} of a file", usual)
+
+
+def accesses(subject: str, directory: Path, output: Path) -> dict[str, dict[str, int]]:
+    """How often synthesis reads each file of a directory, and lets the operating system copy it."""
+    counts = output.with_suffix(".json")
+    more = {
+        **WITHOUT_VALIDATION,
+        "BENCH_CONTEXT": f"{directory}/",
+        "BENCH_ACCESSES": str(counts),
+        "NODE_OPTIONS": f"--import=data:text/javascript,{quote(COUNTING_ACCESSES)}",
+    }
+    python("-m", "bench.apps", subject, str(output), str(directory), more=more)
+    found: dict[str, dict[str, int]] = json.loads(counts.read_text())
+    return found

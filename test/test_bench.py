@@ -1,7 +1,10 @@
-"""The arithmetic of the benchmarks; no test measures anything."""
+"""The arithmetic and the counters of the benchmarks; no test measures time."""
+
+from pathlib import Path
 
 import pytest
 
+from bench.contexts import accesses, agent
 from bench.emulation import IMAGE, Deployment
 from bench.images import waiting_images
 from bench.measurement import Series, ratio, table
@@ -56,3 +59,13 @@ def test_a_deployment_counts_its_builds_and_the_time_to_the_response() -> None:
     assert deployment.image_seconds("A") == pytest.approx(11.5)
     assert deployment.answer_seconds("A") == pytest.approx(1.5)
     assert deployment.cache_seconds == pytest.approx(2.1)
+
+
+@pytest.mark.parametrize("subject", ["local", "CodeBuild"])
+def test_synthesis_reads_and_copies_each_file_once_and_no_ignored_file(subject: str, tmp_path: Path) -> None:
+    directory = agent(tmp_path / "agent", files=3, ignored=3)
+    found = accesses(subject, directory, tmp_path / "cdk.out")
+    sources = {str(path): {"reads": 1, "copies": 1} for path in directory.glob("source/*/*")}
+    assert len(sources) == 3
+    assert {path: found[path] for path in found if "/source/" in path} == sources
+    assert not [path for path in found if "/ignored/" in path]

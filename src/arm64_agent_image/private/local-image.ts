@@ -1,39 +1,54 @@
-import { Annotations, IgnoreMode, Names, Stack, SymlinkFollowMode } from 'aws-cdk-lib';
-import * as assets from 'aws-cdk-lib/aws-ecr-assets';
+import { Annotations, AssetHashType, AssetStaging, IgnoreMode, Names, Stack, SymlinkFollowMode } from 'aws-cdk-lib';
+import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { Construct } from 'constructs';
 import { BuildMode } from '../build-mode';
 import { LocalBuildOptions } from '../build-options';
 import { containerCommand, Environment } from './container-command';
+import { contentTag } from './content-tag';
 import { Image, ImageSource, undefinedIfEmpty } from './image';
 import { inAppLanguage } from './names-in-app';
 import { NoOpPrincipal } from './no-op-principal';
+import { displayName } from './uploads';
 
-/** The image as a Docker asset of the CDK. No custom resource is involved, so hotswap keeps working. */
+const PLATFORM = 'linux/arm64';
+
+/**
+ * The image as a Docker asset of the CDK. No custom resource is involved, so hotswap keeps working.
+ *
+ * `DockerImageAsset` would read all files a second time, for a hash that omits empty directories and executable bits.
+ */
 export function localImage(scope: Construct, source: ImageSource, options: LocalBuildOptions, reason: string): Image {
-  const { context, target, buildArgs, buildContexts, extraHash } = source;
+  const { context: { directory, file, exclude }, target, buildArgs, buildContexts } = source;
+  const buildSecrets = options.buildSecrets ?? {};
   warnOfMissingTools(scope, process.env, process.arch);
-  const asset = new assets.DockerImageAsset(scope, 'Asset', {
-    assetName: Names.uniqueResourceName(scope, { maxLength: 80, separator: '-' }).toLowerCase(),
-    displayName: `${Names.stackRelativeConstructPath(scope)}/Asset`,
-    directory: context.directory,
-    file: context.file,
-    exclude: context.exclude,
+  const staging = new AssetStaging(scope, 'Asset', {
+    sourcePath: directory,
+    exclude,
     ignoreMode: IgnoreMode.DOCKER,
-    followSymlinks: SymlinkFollowMode.NEVER,
-    platform: assets.Platform.LINUX_ARM64,
-    target,
-    buildArgs: undefinedIfEmpty(buildArgs),
-    buildContexts: undefinedIfEmpty(buildContexts),
-    buildSecrets: undefinedIfEmpty(options.buildSecrets ?? {}),
-    extraHash: `${context.contentHash}${extraHash ?? ''}`,
+    follow: SymlinkFollowMode.NEVER,
+    assetHashType: AssetHashType.CUSTOM,
+    assetHash: contentTag(source, { file, target, buildArgs, buildContexts, buildSecrets, platform: PLATFORM }),
+  });
+  const stack = Stack.of(scope);
+  const { repositoryName, imageUri, imageTag = staging.assetHash } = stack.synthesizer.addDockerImageAsset({
+    assetName: Names.uniqueResourceName(scope, { maxLength: 80, separator: '-' }).toLowerCase(),
+    displayName: displayName(staging),
+    directoryName: staging.relativeStagedPath(stack),
+    sourceHash: staging.assetHash,
+    dockerFile: file,
+    platform: PLATFORM,
+    dockerBuildTarget: target,
+    dockerBuildArgs: undefinedIfEmpty(buildArgs),
+    dockerBuildContexts: undefinedIfEmpty(buildContexts),
+    dockerBuildSecrets: undefinedIfEmpty(buildSecrets),
   });
   return {
     buildMode: BuildMode.LOCAL,
     buildModeReason: reason,
-    imageUri: asset.imageUri,
-    imageTag: asset.imageTag,
-    repository: asset.repository,
-    builder: new NoOpPrincipal(Stack.of(scope).account),
+    imageUri,
+    imageTag,
+    repository: ecr.Repository.fromRepositoryName(scope, 'Repository', repositoryName),
+    builder: new NoOpPrincipal(stack.account),
     dependencies: [],
   };
 }

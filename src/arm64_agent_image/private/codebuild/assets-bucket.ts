@@ -4,6 +4,11 @@ import * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct, IConstruct } from 'constructs';
 import { asText } from '../references';
 
+/** The ARN of all objects in the assets bucket. */
+export function objectsIn(scope: Construct, bucketName: string): string {
+  return Stack.of(scope).formatArn({ service: 's3', region: '', account: '', resource: bucketName, resourceName: '*' });
+}
+
 /**
  * The KMS key of the assets bucket, if the app itself defines that bucket. AppStagingSynthesizer does, and its key leaves
  * all permissions to IAM. The key of the bootstrap stack lets the whole account decrypt through Amazon S3.

@@ -4,8 +4,8 @@ import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import * as s3 from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { objectsIn } from './assets-bucket';
 import { arnOf, buildLogsName } from './names';
 import { networkStatements } from './network';
 import { mayUseEcrPublic } from './project';
@@ -17,7 +17,7 @@ import { allow } from '../statements';
 export interface BuildRoleProps {
   readonly name: string;
   /** The bucket to which the CDK uploads assets. */
-  readonly bucket: s3.IBucket;
+  readonly bucketName: string;
   /** The key of that bucket, if the app defines it. */
   readonly bucketKey?: kms.IKey;
   readonly repository: ecr.IRepository;
@@ -31,9 +31,9 @@ export interface BuildRoleProps {
  *
  * Access to resources of the app is granted in the role's default policy, because they may in turn depend on the role.
  */
-export function buildRole(scope: Construct, { name, bucket, bucketKey, repository, logGroup, network, options }: BuildRoleProps): iam.Role {
+export function buildRole(scope: Construct, { name, bucketName, bucketKey, repository, logGroup, network, options }: BuildRoleProps): iam.Role {
   const statements = [
-    allow(bucket.arnForObjects('*'), ['s3:GetObject', 's3:GetObjectVersion']),
+    allow(objectsIn(scope, bucketName), ['s3:GetObject', 's3:GetObjectVersion']),
     allow('*', ['ecr:GetAuthorizationToken']),
   ];
   if (bucketKey) {

@@ -1,14 +1,15 @@
-import * as crypto from 'crypto';
 import * as fs from 'fs';
 import * as path from 'path';
 import { AssetHashType, CustomResource, FileSystem, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
-import * as assets from 'aws-cdk-lib/aws-s3-assets';
+import * as cxapi from 'aws-cdk-lib/cx-api';
 import { Construct } from 'constructs';
 import { BuildMode } from '../../build-mode';
 import { CodeBuildOptions } from '../../code-build-options';
 import { acknowledgeRules } from '../acknowledgements';
+import { contentTag, sha256 } from '../content-tag';
 import { literalPattern } from '../context/ignore-file';
 import { Image, ImageSource, undefinedIfEmpty } from '../image';
+import { uploadedFile, UploadedFile } from '../uploads';
 import { buildRole } from './build-role';
 import { buildEnvironment } from './environment';
 import { imageName } from './names';
@@ -27,7 +28,7 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
   const logGroup = buildLogs(scope, name, options);
   const assembledFor = baseImageMaxAge(scope, options);
   const provider = ImageProvider.of(scope);
-  const role = buildRole(scope, { name, bucket: provider.code.bucket, bucketKey: provider.codeKey, repository, logGroup, network, options });
+  const role = buildRole(scope, { name, bucketName: provider.code.bucketName, bucketKey: provider.codeKey, repository, logGroup, network, options });
   const { secrets, variables } = buildEnvironment(scope, role, options);
   const project = buildProject(scope, { name, code: provider.code, role, repository, logGroup, network, variables, options });
   if (options.repository) {
@@ -50,8 +51,8 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
       RepositoryUri: repository.repositoryUri,
       OwnsRepository: String(!options.repository),
       ImageTag: imageTag,
-      Source: location(sourceAsset(scope, source)),
-      Parameters: location(parametersAsset(scope, parameters)),
+      Source: location(uploadedSource(scope, source)),
+      Parameters: location(uploadedParameters(scope, parameters)),
       RecipeHash: sha256({ parameters, extraHash: source.extraHash }),
       BaseImageMaxAge: assembledFor.toSeconds().toString(),
     },
@@ -73,32 +74,32 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
   };
 }
 
-function sourceAsset(scope: Construct, { context }: ImageSource): assets.Asset {
-  return new assets.Asset(scope, 'Source', {
-    path: context.directory,
+function uploadedSource(scope: Construct, { context }: ImageSource): UploadedFile {
+  return uploadedFile(scope, 'Source', {
+    sourcePath: context.directory,
     // the archive would contain the targets of links, wherever they are, so the build recreates the links
     exclude: [...context.exclude, ...Object.keys(context.symbolicLinks).map(literalPattern)],
     ignoreMode: IgnoreMode.DOCKER,
-    followSymlinks: SymlinkFollowMode.NEVER,
+    follow: SymlinkFollowMode.NEVER,
     assetHashType: AssetHashType.CUSTOM,
     assetHash: context.contentHash,
   });
 }
 
-/** The parameters as an asset, because they may exceed the limits of templates, environment variables and inline buildspecs. */
-function parametersAsset(scope: Construct, parameters: string): assets.Asset {
+/** The parameters as a file, because they may exceed the limits of templates, environment variables and inline buildspecs. */
+function uploadedParameters(scope: Construct, parameters: string): UploadedFile {
   const folder = FileSystem.mkdtemp('arm64-agent-image-');
   const file = path.join(folder, 'parameters.json');
   fs.writeFileSync(file, parameters);
-  const asset = new assets.Asset(scope, 'Parameters', { path: file });
-  if (asset.assetPath !== file) {
+  const uploaded = uploadedFile(scope, 'Parameters', { sourcePath: file });
+  if (!scope.node.tryGetContext(cxapi.DISABLE_ASSET_STAGING_CONTEXT)) {
     fs.rmSync(folder, { recursive: true });
   }
-  return asset;
+  return uploaded;
 }
 
-function location(asset: assets.Asset): string {
-  return `${asset.s3BucketName}/${asset.s3ObjectKey}`;
+function location({ bucketName, objectKey }: UploadedFile): string {
+  return `${bucketName}/${objectKey}`;
 }
 
 /** Everything that the build needs besides its source, as ASCII. */
@@ -112,12 +113,4 @@ function buildParameters({ context, target, buildArgs, buildContexts }: ImageSou
     symbolicLinks: undefinedIfEmpty(context.symbolicLinks),
     emptyDirectories: context.emptyDirectories.length > 0 ? context.emptyDirectories : undefined,
   }).replace(/[\u007f-\uffff]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
-function contentTag({ context, extraHash }: ImageSource, parameters: string): string {
-  return sha256({ source: context.contentHash, parameters, extraHash });
-}
-
-function sha256(content: object): string {
-  return crypto.createHash('sha256').update(JSON.stringify(content)).digest('hex');
 }

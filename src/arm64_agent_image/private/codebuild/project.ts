@@ -3,11 +3,11 @@ import * as codebuild from 'aws-cdk-lib/aws-codebuild';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import { RegionInfo } from 'aws-cdk-lib/region-info';
 import { Construct } from 'constructs';
 import { CodeBuildOptions } from '../../code-build-options';
 import { inAppLanguage, property } from '../names-in-app';
+import { UploadedFile } from '../uploads';
 import { requireMinutes, validationError } from '../validation';
 import { BuildVariables } from './environment';
 import { buildLogsName } from './names';
@@ -46,7 +46,7 @@ export function buildLogs(scope: Construct, name: string, { logGroup }: CodeBuil
 
 export interface BuildProjectProps {
   readonly name: string;
-  readonly code: assets.Asset;
+  readonly code: UploadedFile;
   readonly role: iam.Role;
   readonly repository: ecr.IRepository;
   readonly logGroup: logs.ILogGroup;
@@ -82,7 +82,7 @@ export function buildProject(scope: Construct, props: BuildProjectProps): codebu
       KEEP_PLAN: { value: String(baseImageMaxAge(scope, options).toSeconds() > 0) },
       ...props.variables,
     },
-    source: codebuild.Source.s3({ bucket: code.bucket, path: code.s3ObjectKey }),
+    source: sourceIn(code),
     buildSpec: codebuild.BuildSpec.fromSourceFilename(BUILDSPEC),
     timeout,
     queuedTimeout: TIMEOUTS.queue,
@@ -93,6 +93,11 @@ export function buildProject(scope: Construct, props: BuildProjectProps): codebu
   // the project gets the role without policy updates, because it would add permissions that the role has already
   (project as { grantPrincipal: iam.IPrincipal }).grantPrincipal = role;
   return project;
+}
+
+function sourceIn({ bucketName, objectKey }: UploadedFile): codebuild.ISource {
+  const type = 'S3';
+  return { type, badgeSupported: false, bind: () => ({ sourceProperty: { type, location: `${bucketName}/${objectKey}` } }) };
 }
 
 /** Whether Amazon ECR Public may be available: it exists in the partition aws only. */

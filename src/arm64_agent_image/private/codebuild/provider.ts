@@ -1,17 +1,17 @@
 import * as path from 'path';
-import { ArnFormat, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ArnFormat, IgnoreMode, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
-import * as assets from 'aws-cdk-lib/aws-s3-assets';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct, IDependable } from 'constructs';
 import { acknowledgeRules } from '../acknowledgements';
 import { property } from '../names-in-app';
 import { allow } from '../statements';
-import { bucketKey } from './assets-bucket';
+import { uploadedFile, UploadedFile } from '../uploads';
+import { bucketKey, objectsIn } from './assets-bucket';
 import { executionDefinition } from './execution';
 import { arnOf, buildLogsName, imageNames, providerName } from './names';
 import { policySizeErrors } from './policy-size';
@@ -22,7 +22,7 @@ const READ_IMAGES = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];
 const ASSEMBLE_IMAGES = ['ecr:CompleteLayerUpload', 'ecr:InitiateLayerUpload', 'ecr:PutImage', 'ecr:UploadLayerPart'];
 /** One vCPU, for the assembly of images; a step that waits for a build takes milliseconds. */
 const MEMORY_MB = 1769;
-const CODE = { path: path.join(__dirname, '..', '..', 'lambda'), exclude: ['**/__pycache__'] };
+const CODE = { sourcePath: path.join(__dirname, '..', '..', 'lambda'), exclude: ['**/__pycache__'], ignoreMode: IgnoreMode.DOCKER };
 
 /**
  * The provider of `Custom::Arm64AgentImage`, shared by all images of a stack: a function that responds to CloudFormation,
@@ -36,7 +36,7 @@ export class ImageProvider extends Construct {
   }
 
   /** The code of the function and the build program. */
-  public readonly code: assets.Asset;
+  public readonly code: UploadedFile;
   /** The key of the bucket that holds the code, if the app defines that bucket. */
   public readonly codeKey?: kms.IKey;
   public readonly serviceToken: string;
@@ -47,8 +47,8 @@ export class ImageProvider extends Construct {
   private constructor(scope: Construct, id: string) {
     super(scope, id);
 
-    this.code = new assets.Asset(this, 'Code', CODE);
-    this.codeKey = bucketKey(this, this.code.s3BucketName);
+    this.code = uploadedFile(this, 'Code', CODE);
+    this.codeKey = bucketKey(this, this.code.bucketName);
     const name = providerName(this);
     const machineArn = arnOf(this, 'states', 'stateMachine', name, ArnFormat.COLON_RESOURCE_NAME);
     const functionArn = arnOf(this, 'lambda', 'function', name, ArnFormat.COLON_RESOURCE_NAME);
@@ -63,7 +63,7 @@ export class ImageProvider extends Construct {
       functionName: name,
       description: 'Responds to CloudFormation about agent images and follows their builds',
       runtime: lambda.Runtime.PYTHON_3_14,
-      code: lambda.Code.fromAsset(CODE.path, CODE),
+      code: new UploadedCode(this.code),
       handler: 'image_builder.function.handler.handler',
       role: serviceRole(this, 'Role', 'lambda.amazonaws.com', 'Responds to CloudFormation about agent images', this.policy),
       environment: { STATE_MACHINE_ARN: machineArn },
@@ -111,10 +111,23 @@ export class ImageProvider extends Construct {
         allow(arnOf(this, 'codebuild', 'project', images),
           ['codebuild:BatchGetBuilds', 'codebuild:ListBuildsForProject', 'codebuild:StartBuild', 'codebuild:StopBuild']),
         allow(arnOf(this, 'ecr', 'repository', images), ['ecr:BatchDeleteImage', ...READ_IMAGES, ...ASSEMBLE_IMAGES]),
-        allow(this.code.bucket.arnForObjects('*'), ['s3:GetObject']),
+        allow(objectsIn(this, this.code.bucketName), ['s3:GetObject']),
         ...this.codeKey ? [allow(this.codeKey.keyArn, ['kms:Decrypt'])] : [],
         allow(logStreams(buildLogsName(images)), ['logs:GetLogEvents']),
       ],
     });
+  }
+}
+
+/** The code of a function in a file that is uploaded already. */
+class UploadedCode extends lambda.Code {
+  public readonly isInline = false;
+
+  constructor(private readonly file: UploadedFile) {
+    super();
+  }
+
+  public bind(): lambda.CodeConfig {
+    return { s3Location: this.file };
   }
 }

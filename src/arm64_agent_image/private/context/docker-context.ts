@@ -34,8 +34,6 @@ export function dockerContext(scope: IConstruct, props: DockerContextProps): Doc
   const file = path.relative(directory, path.resolve(directory, props.file)).split(path.sep).join('/');
   const ignoreFile = [`${file}.dockerignore`, '.dockerignore'].find((name) => isFile(path.join(directory, name)));
   const exclude = [
-    // cancels the patterns that DockerImageAsset reads from `.dockerignore` on its own
-    '!**',
     ...ignorePatterns(scope, directory, ignoreFile, props),
     ...['.dockerignore', ignoreFile ?? '.dockerignore', file].map((kept) => `!${literalPattern(kept)}`),
     ...cdkOutput(scope, directory),

@@ -1,0 +1,27 @@
+import { AssetStaging, AssetStagingProps, Names, Stack } from 'aws-cdk-lib';
+import { Construct } from 'constructs';
+
+/** Where the CDK CLI uploads a file, or the archive of a directory. */
+export interface UploadedFile {
+  readonly bucketName: string;
+  readonly objectKey: string;
+}
+
+/**
+ * Lets the CDK CLI upload a file or a directory. Unlike `Asset`, this defines no bucket to grant access to, for which the CDK
+ * would load the data of all regions.
+ */
+export function uploadedFile(scope: Construct, id: string, props: AssetStagingProps): UploadedFile {
+  const staging = new AssetStaging(scope, id, props);
+  return Stack.of(scope).synthesizer.addFileAsset({
+    packaging: staging.packaging,
+    sourceHash: staging.assetHash,
+    fileName: staging.relativeStagedPath(Stack.of(scope)),
+    displayName: displayName(staging),
+  });
+}
+
+/** The name of an asset in the output of the CDK CLI. */
+export function displayName(asset: Construct): string {
+  return Names.stackRelativeConstructPath(asset);
+}
