@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -10,6 +11,7 @@ import os
 import posixpath
 import subprocess
 import tarfile
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +26,8 @@ from image_builder.function.assembly.context import Context, read_context
 from image_builder.function.assembly.image import read_image
 from image_builder.function.assembly.limits import Deadline
 
+from test.docker import assembly_corpus as corpus
+from test.rehearsal import base_images
 from test.rehearsal.engine import Engine
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -179,6 +183,19 @@ class Images:
             layers.append({"mediaType": LAYER, "size": len(blob), "digest": self.blobs.add(blob)})
         descriptor = {"mediaType": CONFIG, "size": len(config), "digest": self.blobs.add(config)}
         return json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": descriptor, "layers": layers})
+
+
+@contextlib.contextmanager
+def with_bases(engine: Engine) -> Iterator[Images]:
+    """The images of an engine that has the base images of the corpus."""
+    with tempfile.TemporaryDirectory() as folder:
+        base_images.busybox(engine, Path(folder), corpus.BASE)
+        onbuild = Path(folder) / "onbuild"
+        onbuild.mkdir()
+        (onbuild / "Dockerfile").write_text(corpus.ONBUILD)
+        options = ("--quiet", "--load", "--provenance=false", "--platform=linux/arm64", "--tag=onbuild:arm64")
+        engine.run("buildx", "build", *options, str(onbuild))
+        yield Images(engine, Path(folder))
 
 
 class BuildFailedError(Exception):

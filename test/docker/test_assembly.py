@@ -5,7 +5,6 @@
 
 import os
 import random
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +15,8 @@ from image_builder.function.assembly.declined import DeclinedError
 
 from test.docker import assembly_corpus as corpus
 from test.docker.assembly_corpus import FORMS, Form
-from test.docker.assembly_images import BuildFailedError, BuiltImage, Images, archived
-from test.rehearsal import base_images, engine
+from test.docker.assembly_images import BuildFailedError, BuiltImage, Images, archived, with_bases
+from test.rehearsal import engine
 
 ASSEMBLIES = int(os.environ.get("ASSEMBLIES", "12"))
 FIRST_SEED = random.randrange(1_000_000) if "ASSEMBLIES" in os.environ else 0
@@ -31,14 +30,8 @@ def images(request: pytest.FixtureRequest) -> Iterator[Images]:
         pytest.skip(sentence)
     if not with_store and not engine.has_curated():
         pytest.skip("the Docker engine that is there has one store only, which is compared already")
-    with engine.curated(containerd_store=with_store) as running, tempfile.TemporaryDirectory() as folder:
-        base_images.busybox(running, Path(folder), corpus.BASE)
-        onbuild = Path(folder) / "onbuild"
-        onbuild.mkdir()
-        (onbuild / "Dockerfile").write_text(corpus.ONBUILD)
-        options = ("--quiet", "--load", "--provenance=false", "--platform=linux/arm64", "--tag=onbuild:arm64")
-        running.run("buildx", "build", *options, str(onbuild))
-        yield Images(running, Path(folder))
+    with engine.curated(containerd_store=with_store) as running, with_bases(running) as prepared:
+        yield prepared
 
 
 def assembled(images: Images, image: BuiltImage, old: Path, new: Path, folder: Path) -> BuiltImage | str:
