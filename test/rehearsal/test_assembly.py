@@ -11,13 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_bedrockagentcore as agentcore
 
 from arm64_agent_image import ImageBuild
 
 from . import agent_container, apps, engine, queries
 from .cdk_cli import Outcome
-from .environment import PYTHON, PYTHON_BASE, Environment, bootstrapped
+from .environment import AMD64, AMD64_BASE, PYTHON, PYTHON_BASE, Environment, bootstrapped
 
 STACK = "Assembled"
 DOCKERFILE = """\
@@ -56,16 +58,22 @@ class App:
 
     def deploy(self, code: str, requirements: str = "boto3==1") -> Outcome:
         """Deploy this code with these requirements."""
+        outcome = self.try_to_deploy(apps.agent, code, requirements)
+        assert outcome.succeeded, outcome.output
+        return outcome
+
+    def try_to_deploy(
+        self, stack: Callable[..., apps.Fill], code: str, requirements: str = "boto3==1"
+    ) -> Outcome:
+        """Deploy a stack with this code, which may fail."""
         directory = apps.source(self.folder / "agent", code, DOCKERFILE)
         (directory / "agent.py").write_text(AGENT.replace("VERSION", code))
         (directory / "requirements.txt").write_text(requirements)
         build = ImageBuild.code_build()
         output = apps.synthesize(
-            self.folder / "cdk.out", **{STACK: apps.agent(directory, base=PYTHON_BASE, build=build)}
+            self.folder / "cdk.out", **{STACK: stack(directory, base=PYTHON_BASE, build=build)}
         )
-        outcome = self.environment.cdk.deploy(output)
-        assert outcome.succeeded, outcome.output
-        return outcome
+        return self.environment.cdk.deploy(output)
 
     @property
     def uri(self) -> str:
@@ -117,7 +125,10 @@ def environment() -> Iterator[Environment]:
     """An account whose builds have the Docker of the curated images: older versions tell no plan."""
     if sentence := engine.missing():
         pytest.skip(sentence)
-    with engine.curated(containerd_store=True) as docker, bootstrapped(docker, images=[PYTHON]) as running:
+    with (
+        engine.curated(containerd_store=True) as docker,
+        bootstrapped(docker, images=[PYTHON, AMD64]) as running,
+    ):
         yield running
 
 
@@ -156,6 +167,23 @@ def test_code_changes_are_assembled_and_a_change_of_requirements_is_built(app: A
     assert app.answer() == "four with boto3==2"
 
 
+def test_an_assembled_change_is_rolled_back_and_deployed_again_without_a_build(app: App) -> None:
+    app.deploy("one")
+    app.wait_for_build()
+    first = app.uri
+
+    failed = app.try_to_deploy(agent_beside_one_that_fails, "two")
+    assert not failed.succeeded
+    assert queries.stack_status(app.aws, STACK) == "UPDATE_ROLLBACK_COMPLETE"
+    assert app.aws.builds(failed.began) == [], "\n".join(app.said())
+    assert app.uri == first
+    assert app.answer() == "one with boto3==1"
+
+    again = app.deploy("two")
+    assert app.aws.builds(again.began) == []
+    assert app.answer() == "two with boto3==1"
+
+
 def test_a_plan_that_the_previous_image_disproves_is_not_used(app: App) -> None:
     app.deploy("one")
     app.wait_for_build()
@@ -172,6 +200,18 @@ def test_an_upload_that_is_refused_is_built(app: App) -> None:
     changed = app.deploy("two")
     assert len(app.aws.builds(changed.began)) == 1
     assert app.answer() == "two with boto3==1"
+
+
+def agent_beside_one_that_fails(directory: Path, **options: object) -> apps.Fill:
+    """The stack of an agent, and after it a second Runtime, whose image AgentCore refuses."""
+
+    def fill(stack: cdk.Stack) -> None:
+        apps.agent(directory, **options)(stack)
+        refused = agentcore.AgentRuntimeArtifact.from_image_uri(AMD64_BASE)
+        other = agentcore.Runtime(stack, "Refused", agent_runtime_artifact=refused)
+        other.node.add_dependency(stack.node.find_child("Agent"))
+
+    return fill
 
 
 def replace_plan(app: App) -> None:
