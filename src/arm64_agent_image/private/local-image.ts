@@ -1,4 +1,4 @@
-import { Annotations, AssetHashType, AssetStaging, IgnoreMode, Names, Stack, SymlinkFollowMode } from 'aws-cdk-lib';
+import { Annotations, AssetStaging, IgnoreMode, Names, Stack, SymlinkFollowMode } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import { Construct } from 'constructs';
 import { BuildMode } from '../build-mode';
@@ -26,7 +26,6 @@ export function localImage(scope: Construct, source: ImageSource, options: Local
     exclude,
     ignoreMode: IgnoreMode.DOCKER,
     follow: SymlinkFollowMode.NEVER,
-    assetHashType: AssetHashType.CUSTOM,
     assetHash: contentTag(source, { file, target, buildArgs, buildContexts, buildSecrets, platform: PLATFORM }),
   });
   const stack = Stack.of(scope);

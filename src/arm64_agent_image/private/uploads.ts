@@ -7,11 +7,16 @@ export interface UploadedFile {
   readonly objectKey: string;
 }
 
+export interface UploadedFileProps extends AssetStagingProps {
+  /** The hash of the content, so that the CDK does not read it for one. */
+  readonly assetHash: string;
+}
+
 /**
  * Lets the CDK CLI upload a file or a directory. Unlike `Asset`, this defines no bucket to grant access to, for which the CDK
  * would load the data of all regions.
  */
-export function uploadedFile(scope: Construct, id: string, props: AssetStagingProps): UploadedFile {
+export function uploadedFile(scope: Construct, id: string, props: UploadedFileProps): UploadedFile {
   const staging = new AssetStaging(scope, id, props);
   return Stack.of(scope).synthesizer.addFileAsset({
     packaging: staging.packaging,

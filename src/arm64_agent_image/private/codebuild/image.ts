@@ -1,6 +1,6 @@
 import * as fs from 'fs';
 import * as path from 'path';
-import { AssetHashType, CustomResource, FileSystem, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
+import { CustomResource, FileSystem, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
 import * as cxapi from 'aws-cdk-lib/cx-api';
 import { Construct } from 'constructs';
 import { BuildMode } from '../../build-mode';
@@ -81,7 +81,6 @@ function uploadedSource(scope: Construct, { context }: ImageSource): UploadedFil
     exclude: [...context.exclude, ...Object.keys(context.symbolicLinks).map(literalPattern)],
     ignoreMode: IgnoreMode.DOCKER,
     follow: SymlinkFollowMode.NEVER,
-    assetHashType: AssetHashType.CUSTOM,
     assetHash: context.contentHash,
   });
 }
@@ -91,7 +90,7 @@ function uploadedParameters(scope: Construct, parameters: string): UploadedFile 
   const folder = FileSystem.mkdtemp('arm64-agent-image-');
   const file = path.join(folder, 'parameters.json');
   fs.writeFileSync(file, parameters);
-  const uploaded = uploadedFile(scope, 'Parameters', { sourcePath: file });
+  const uploaded = uploadedFile(scope, 'Parameters', { sourcePath: file, assetHash: sha256({ parameters }) });
   if (!scope.node.tryGetContext(cxapi.DISABLE_ASSET_STAGING_CONTEXT)) {
     fs.rmSync(folder, { recursive: true });
   }

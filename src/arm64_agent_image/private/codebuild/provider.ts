@@ -1,5 +1,5 @@
 import * as path from 'path';
-import { ArnFormat, IgnoreMode, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ArnFormat, IgnoreMode, IgnoreStrategy, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import * as ecr from 'aws-cdk-lib/aws-ecr';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import * as kms from 'aws-cdk-lib/aws-kms';
@@ -8,6 +8,7 @@ import * as logs from 'aws-cdk-lib/aws-logs';
 import * as sfn from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct, IDependable } from 'constructs';
 import { acknowledgeRules } from '../acknowledgements';
+import { listContext } from '../context/context-listing';
 import { property } from '../names-in-app';
 import { allow } from '../statements';
 import { uploadedFile, UploadedFile } from '../uploads';
@@ -22,7 +23,7 @@ const READ_IMAGES = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];
 const ASSEMBLE_IMAGES = ['ecr:CompleteLayerUpload', 'ecr:InitiateLayerUpload', 'ecr:PutImage', 'ecr:UploadLayerPart'];
 /** One vCPU, for the assembly of images; a step that waits for a build takes milliseconds. */
 const MEMORY_MB = 1769;
-const CODE = { sourcePath: path.join(__dirname, '..', '..', 'lambda'), exclude: ['**/__pycache__'], ignoreMode: IgnoreMode.DOCKER };
+const CODE = path.join(__dirname, '..', '..', 'lambda');
 
 /**
  * The provider of `Custom::Arm64AgentImage`, shared by all images of a stack: a function that responds to CloudFormation,
@@ -47,7 +48,7 @@ export class ImageProvider extends Construct {
   private constructor(scope: Construct, id: string) {
     super(scope, id);
 
-    this.code = uploadedFile(this, 'Code', CODE);
+    this.code = uploadedCode(this);
     this.codeKey = bucketKey(this, this.code.bucketName);
     const name = providerName(this);
     const machineArn = arnOf(this, 'states', 'stateMachine', name, ArnFormat.COLON_RESOURCE_NAME);
@@ -117,6 +118,12 @@ export class ImageProvider extends Construct {
       ],
     });
   }
+}
+
+function uploadedCode(scope: Construct): UploadedFile {
+  const exclude = ['**/__pycache__'];
+  const { contentHash } = listContext(scope, CODE, IgnoreStrategy.docker(CODE, exclude));
+  return uploadedFile(scope, 'Code', { sourcePath: CODE, exclude, ignoreMode: IgnoreMode.DOCKER, assetHash: contentHash });
 }
 
 /** The code of a function in a file that is uploaded already. */
