@@ -48,7 +48,7 @@ def waits(answers: Answers, event: dict[str, Any]) -> Progress:
     stubs, clock, cloudformation = answers
     progress = Progress(**execution.step(event, stubs.aws, clock))
     assert cloudformation.responses == []
-    assert not progress.answered
+    assert not progress.responded
     assert progress.wait_seconds > 0
     return progress
 
@@ -57,7 +57,7 @@ def rejects(answers: Answers, event: dict[str, Any], pattern: str, stops: Sequen
     """The reason of a failed step, which matches the pattern, after it has tried to stop these builds."""
     stubs, clock, cloudformation = answers
     with stop_requests(stubs.aws.codebuild) as stopped:
-        assert execution.step(event, stubs.aws, clock)["answered"] is True
+        assert execution.step(event, stubs.aws, clock)["responded"] is True
     assert stopped == list(stops)
     assert re.search(pattern, cloudformation.reason, re.DOTALL), cloudformation.reason
     assert cloudformation.response["PhysicalResourceId"] == "arm64-agent-image-Image"
@@ -87,7 +87,7 @@ def fails_and_stops(answers: Answers, event: dict[str, Any], pattern: str) -> st
 def succeeds(answers: Answers, event: dict[str, Any]) -> dict[str, Any]:
     """The attributes in the response of a step."""
     stubs, clock, cloudformation = answers
-    assert execution.step(event, stubs.aws, clock)["answered"] is True
+    assert execution.step(event, stubs.aws, clock)["responded"] is True
     return cloudformation.data
 
 
@@ -787,7 +787,7 @@ def test_the_handler_takes_steps_and_requests(
     stubs.good_image(registry)
     step = handler(step_input("create"), None)
     assert step is not None
-    assert step["answered"] is True
+    assert step["responded"] is True
     stubs.good_image(registry)
     assert handler(event("create"), None) is None
     assert len(cloudformation.responses) == 2

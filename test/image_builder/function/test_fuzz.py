@@ -132,7 +132,7 @@ def test_any_request_gets_a_response_or_starts_an_execution(
         optional={
             "build_id": JSON,
             "attempt": JSON,
-            "answered": st.just(False),
+            "responded": st.just(False),
             "build_poll_in": JSON | st.just(10),
             "wait_seconds": st.integers(0, 100),
             "other": JSON,
@@ -145,7 +145,7 @@ def test_any_state_of_an_execution_gets_a_response_or_waits(progress: Any, more:
     with receiving() as (_, cloudformation):
         result = handler({**step_input("create"), "Progress": progress, **more}, None)
     assert result is not None
-    assert len(cloudformation.responses) == (result["answered"] is True)
+    assert len(cloudformation.responses) == (result["responded"] is True)
     assert type(result["wait_seconds"]) is int
     if not cloudformation.responses:
         assert result["wait_seconds"] > 0

@@ -441,7 +441,7 @@ def test_an_old_version_of_the_progress_is_answered_in_the_middle_of_an_executio
     def older(event: dict[str, Any], fates: Iterator[Fate]) -> Any:
         result = invoke(event, fates)
         is_early = account.clock.time < NOW + 50 and isinstance(result, dict)
-        names = ("build_id", "answered", "wait_seconds")
+        names = ("build_id", "responded", "wait_seconds")
         return {name: result[name] for name in names} | {"polls": 3} if is_early else result
 
     with account.connected(), patch.object(account.functions, "invoke", older):

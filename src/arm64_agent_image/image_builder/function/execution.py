@@ -45,7 +45,7 @@ def step(event: Mapping[str, Any], aws: Clients, clock: Clock) -> Mapping[str, A
         if isinstance(outcome, Progress):
             return asdict(outcome)
         response.succeed(request, outcome, clock)
-    return asdict(replace(progress, answered=True))
+    return asdict(replace(progress, responded=True))
 
 
 def initial_state(event: Mapping[str, Any]) -> Mapping[str, Any]:

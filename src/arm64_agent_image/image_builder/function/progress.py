@@ -17,7 +17,7 @@ class Progress:
     """How far the execution has come, and in how many seconds it takes its next step and polls its build."""
 
     wait_seconds: int = 0
-    answered: bool = False
+    responded: bool = False
     build_id: str | None = None
     attempt: int = 1
     build_poll_in: int = 0

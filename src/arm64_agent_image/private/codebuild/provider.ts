@@ -13,10 +13,10 @@ import { property } from '../names-in-app';
 import { allow } from '../statements';
 import { uploadedFile, UploadedFile } from '../uploads';
 import { bucketKey, objectsIn } from './assets-bucket';
-import { executionDefinition } from './execution';
 import { arnOf, buildLogsName, imageNames, providerName } from './names';
 import { policySizeErrors } from './policy-size';
 import { serviceRole } from './role';
+import { stateMachineDefinition } from './state-machine';
 import { TIMEOUTS } from './timeouts';
 
 const READ_IMAGES = ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];
@@ -77,7 +77,7 @@ export class ImageProvider extends Construct {
     const machine = new sfn.CfnStateMachine(this, 'StateMachine', {
       stateMachineName: name,
       roleArn: machineRole.roleArn,
-      definitionString: Stack.of(this).toJsonString(executionDefinition(functionArn)),
+      definitionString: Stack.of(this).toJsonString(stateMachineDefinition(functionArn)),
     });
 
     this.serviceToken = handler.functionArn;

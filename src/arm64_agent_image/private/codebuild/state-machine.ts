@@ -20,7 +20,7 @@ const INFRASTRUCTURE_ERRORS = [
  *
  * @see https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
  */
-export function executionDefinition(functionArn: string): object {
+export function stateMachineDefinition(functionArn: string): object {
   const retry = [
     { ErrorEquals: INFRASTRUCTURE_ERRORS, IntervalSeconds: 2, MaxAttempts: 20, BackoffRate: 2, MaxDelaySeconds: 30, JitterStrategy: 'FULL' },
     { ErrorEquals: ['States.ALL'], IntervalSeconds: 5, MaxAttempts: 3, BackoffRate: 2 },
@@ -51,16 +51,16 @@ export function executionDefinition(functionArn: string): object {
         Parameters: input,
         ResultPath: '$.Progress',
         Retry: retry,
-        Catch: [{ ErrorEquals: ['States.ALL'], ResultPath: '$.Error', Next: 'Answer failure' }],
-        Next: 'Is answered',
+        Catch: [{ ErrorEquals: ['States.ALL'], ResultPath: '$.Error', Next: 'Report failure' }],
+        Next: 'Has responded',
       },
-      'Is answered': {
+      'Has responded': {
         Type: 'Choice',
-        Choices: [{ Variable: '$.Progress.answered', BooleanEquals: true, Next: 'Done' }],
+        Choices: [{ Variable: '$.Progress.responded', BooleanEquals: true, Next: 'Done' }],
         Default: 'Wait',
       },
       'Wait': { Type: 'Wait', SecondsPath: '$.Progress.wait_seconds', Next: 'Proceed' },
-      'Answer failure': {
+      'Report failure': {
         Type: 'Task',
         Resource: functionArn,
         Parameters: { ...input, 'Error.$': '$.Error' },
