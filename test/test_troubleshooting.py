@@ -77,7 +77,8 @@ def messages_of(tree: ast.Module, errors: set[str]) -> Iterator[str]:
 def deploy_time_messages() -> list[str]:
     """Each message, without the details in parentheses and the advice after a colon or a semicolon."""
     trees = [ast.parse(path.read_text()) for path in sorted(PYTHON.rglob("*.py"))]
-    messages = [message for tree in trees for message in messages_of(tree, error_classes(trees))]
+    errors = error_classes(trees)
+    messages = [message for tree in trees for message in messages_of(tree, errors)]
     return sorted({re.split(r"[:;](?: |$)| \(", message, maxsplit=1)[0] for message in messages})
 
 
