@@ -1,11 +1,16 @@
 """Fixtures for the tests of the construct."""
 
+import os
 from pathlib import Path
 
 import pytest
-from aws_cdk import App, Stack
 
-from test.synth import new_app, write_files
+os.environ.setdefault("CDK_VALIDATION", "false")
+"""CloudFormation Validate takes most of the time of a synthesis; test/packages/test_linters.py runs it."""
+
+from aws_cdk import App, Stack  # noqa: E402
+
+from test.synth import new_app, write_files  # noqa: E402
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
-KEPT = ("HOME", "TMPDIR", "LANG", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION")
+KEPT = ("HOME", "TMPDIR", "LANG", "CDK_VALIDATION", "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION")
 CHANGING_HOST = """\
 import { readFileSync } from 'node:fs';
 const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^(NODE|JSII|SIM)/.test(name)));

@@ -14,17 +14,18 @@ from test.app_with_every_option import CANARY
 ROOT = Path(__file__).parents[2]
 CHECKOV = ROOT / "build" / "checkov" / "bin" / "checkov"
 REGIONS = ["us-east-1", "eu-west-1"]
+NO_RESOURCES = "F0001"
 
 
 @pytest.fixture(scope="module")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The app with every option, with the report of cdk-nag; the canary makes synthesis fail."""
+    """The app with every option, with the reports of the CDK and cdk-nag; the canary makes synthesis fail."""
     outdir = tmp_path_factory.mktemp("linted") / "cdk.out"
     path = os.pathsep.join([str(ROOT), str(ROOT / "build" / "bindings" / "python" / "src")])
     subprocess.run(
         [sys.executable, "-m", "test.app_with_every_option", str(outdir)],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": path, "CDK_VALIDATION": "true"},
         capture_output=True,
         check=False,
     )
@@ -71,17 +72,28 @@ def checkov(*templates: str) -> dict[str, Any]:
     return report
 
 
-def test_cdk_nag_finds_nothing(assembly: Path) -> None:
-    report = json.loads((assembly / "validation-report.json").read_text())
-    findings = {
-        (plugin["pluginName"], construct["constructPath"].split("/")[0], violation["ruleName"])
-        for plugin in report["pluginReports"]
-        for violation in plugin["violations"]
+def findings(assembly: Path, plugin: str) -> set[tuple[str, str]]:
+    """The stacks in which a validation plugin of the CDK found something, with the rule."""
+    (report,) = (
+        report
+        for report in json.loads((assembly / "validation-report.json").read_text())["pluginReports"]
+        if report["pluginName"] == plugin
+    )
+    return {
+        (construct["constructPath"].split("/")[0], violation["ruleName"])
+        for violation in report["violations"]
         for construct in violation["violatingConstructs"]
-        if plugin["pluginName"] in ("AwsSolutions", "NIST.800.53.R5")
     }
-    assert {plugin for plugin, _, _ in findings} == {"AwsSolutions", "NIST.800.53.R5"}
-    assert {finding for finding in findings if finding[1] != CANARY} == set()
+
+
+@pytest.mark.parametrize("pack", ["AwsSolutions", "NIST.800.53.R5"])
+def test_cdk_nag_finds_nothing(assembly: Path, pack: str) -> None:
+    assert {stack for stack, _ in findings(assembly, pack)} == {CANARY}
+
+
+def test_cloudformation_validate_finds_nothing_but_stacks_without_resources(assembly: Path) -> None:
+    found = findings(assembly, "CloudFormation Validate")
+    assert {stack for stack, rule in found if rule != NO_RESOURCES} == {CANARY}
 
 
 def test_cfn_lint_finds_no_errors_and_no_warnings(templates: list[str], canary: str) -> None:
