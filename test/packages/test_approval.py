@@ -12,7 +12,7 @@ from aws_cdk import Stack
 from arm64_agent_image import ImageBuild
 from test.synth import new_app, new_image, new_runtime, write_files
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BUILDS = {"local": ImageBuild.local(), "codebuild": ImageBuild.code_build()}
 
 
