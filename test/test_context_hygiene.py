@@ -13,7 +13,7 @@ import pytest
 from aws_cdk import Annotations, Stack
 
 from arm64_agent_image import ImageBuild
-from test.synth import new_app, new_image, warnings_of, write_files
+from test.synth import new_image, warnings_of, write_files
 
 ROOT = Path(__file__).parents[1]
 MODES = {"local": ImageBuild.local(), "codebuild": ImageBuild.code_build()}
@@ -98,28 +98,43 @@ def test_warns_of_files_that_usually_hold_credentials(stack: Stack, agent: Path)
     )
 
 
-@both_modes
-def test_warns_of_a_large_directory_and_names_its_largest_parts(
-    tmp_path: Path, agent: Path, mode: str
-) -> None:
-    stack = Stack(new_app(tmp_path / "out", {"aws:cdk:disable-asset-staging": True}), "Agent")
-    for name, size in {
-        "models/a": 250 * MB,
-        "data/b": 60 * MB,
-        "data/c": 30 * MB,
-        "big": 20 * MB,
-        "d/e": MB,
-    }.items():
-        sparse(agent / name, size)
-    found = warnings(stack, agent, mode)["contextSize"]
+IN_MEGABYTES = """
+const fs = require('fs');
+const { App, Stack } = require('aws-cdk-lib');
+const { Annotations, Match } = require('aws-cdk-lib/assertions');
+const { Arm64AgentRuntimeArtifact, ImageBuild } = require(process.argv[1]);
+const [directory, outdir, mode] = process.argv.slice(2);
+const { statSync } = fs;
+fs.statSync = (...asked) => {
+  const found = statSync(...asked);
+  return typeof found?.size === 'number' ? Object.assign(found, { size: found.size * 1e6 }) : found;
+};
+const stack = new Stack(new App({ outdir }), 'Agent');
+new Arm64AgentRuntimeArtifact(stack, 'Image', { directory, imageBuild: ImageBuild[mode]() });
+const [{ entry }] = Annotations.fromStack(stack).findWarning('*', Match.stringLikeRegexp('contextSize'));
+console.log(entry.data);
+"""
+
+
+def warning_of_size(agent: Path, sizes: dict[str, int], mode: str = "codeBuild") -> str:
+    """The warning about a directory with files of these sizes in MB, of which only so many bytes are read."""
+    write_files(agent, {name: b"x" * size for name, size in sizes.items()} | {"Dockerfile": ""})
+    command = ["node", "-e", IN_MEGABYTES, str(ROOT / "lib"), str(agent), str(agent.parent / "cdk.out"), mode]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("mode", ["local", "codeBuild"])
+def test_warns_of_a_large_directory_and_names_its_largest_parts(agent: Path, mode: str) -> None:
+    sizes = {"models/a": 250, "data/b": 60, "data/c": 30, "big": 20, "d/e": 1, "server.py": 0}
+    found = warning_of_size(agent, sizes, mode)
     assert "'directory' has 361 MB, which every deployment of new code uploads" in found
     assert "the largest parts are models (250 MB), data (90 MB), big (20 MB); exclude" in found
 
 
-def test_warns_when_the_directory_is_near_the_limit_of_agentcore(tmp_path: Path, agent: Path) -> None:
-    stack = Stack(new_app(tmp_path / "out", {"aws:cdk:disable-asset-staging": True}), "Agent")
-    sparse(agent / "weights.bin", 1600 * MB)
-    found = warnings(stack, agent)["contextSize"]
+def test_warns_when_the_directory_is_near_the_limit_of_agentcore(agent: Path) -> None:
+    found = warning_of_size(agent, {"weights.bin": 1600, "server.py": 0})
     assert "'directory' has 1600 MB, and AgentCore runs images of up to 2 GB" in found
 
 
