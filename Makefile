@@ -28,7 +28,7 @@ demo: $(done)/packages ## from a directory to a running agent, in every mode, on
 
 unit: $(done)/bindings ## the quick tests of the construct and the deploy-time code; ARGS="-k name" picks some
 	$(call say,unit tests)
-	pytest $(parallel) auto $(quick) $(ARGS)
+	pytest $(parallel) auto --hypothesis-profile=quick $(quick) $(ARGS)
 
 rehearsal: $(done)/bindings ## the deployments to the emulated account; ARGS="-k name" picks some
 	$(call say,rehearsal)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("CDK_VALIDATION", "false")
 """CloudFormation Validate takes most of the time of a synthesis; test/packages/test_linters.py runs it."""
@@ -11,6 +12,8 @@ os.environ.setdefault("CDK_VALIDATION", "false")
 from aws_cdk import App, Stack  # noqa: E402
 
 from test.synth import new_app, write_files  # noqa: E402
+
+settings.register_profile("quick", max_examples=20)
 
 
 @pytest.fixture

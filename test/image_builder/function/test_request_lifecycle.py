@@ -46,6 +46,7 @@ PLANS = st.builds(
     log=st.lists(TEXT | TEXT.map(lambda text: text * 1000), max_size=5).map(tuple),
     reason=TEXT,
 )
+EXAMPLES = settings().max_examples
 FAULTS = st.lists(st.sampled_from([Fault.NONE] * 4 + list(Fault)), max_size=60)
 
 
@@ -172,7 +173,7 @@ def check_executions(account: Account) -> None:
         assert execution.event_count < EVENT_LIMIT
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES * 3 // 2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     steps=STEPS,
     plans=st.lists(PLANS, max_size=5),
@@ -209,7 +210,7 @@ def test_every_request_gets_one_true_response_in_time(
     check_executions(account)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=EXAMPLES * 2 // 5, deadline=None)
 @given(
     first=st.sampled_from([Fault.ERROR_AFTER, Fault.SILENCE_AFTER]),
     others=st.lists(st.sampled_from(list(Fault)), max_size=20),
@@ -463,7 +464,7 @@ def deploy_ten(account: Account) -> list[Answer]:
     return answers
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=EXAMPLES // 10, deadline=None)
 @given(st.lists(st.integers(60, 240), min_size=10, max_size=10), st.integers(0, 2**32))
 @example([240] * 10, 0)
 def test_ten_images_succeed_in_an_account_that_runs_one_build_at_a_time(
@@ -474,7 +475,7 @@ def test_ten_images_succeed_in_an_account_that_runs_one_build_at_a_time(
     assert len(account.codebuild.builds) == 10
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=EXAMPLES // 20, deadline=None)
 @given(st.integers(0, 2**32))
 def test_images_that_do_not_fit_into_the_hour_fail_before_it_ends(
     template: DeployedTemplate, seed: int
