@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from test.image_builder.deployed_template import DeployedTemplate, deployed_template
 from test.image_builder.fakes import STATE_MACHINE, CloudFormation, FakeClock, Registry, Stubs, serve
 
 
@@ -23,6 +24,11 @@ def cloudformation(monkeypatch: pytest.MonkeyPatch) -> CloudFormation:
     receiver = CloudFormation()
     monkeypatch.setattr("image_builder.function.cloudformation.response.urlopen", receiver.urlopen)
     return receiver
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> DeployedTemplate:
+    return deployed_template(tmp_path_factory.mktemp("app"))
 
 
 @pytest.fixture(scope="session")

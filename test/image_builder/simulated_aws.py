@@ -24,6 +24,7 @@ from urllib.request import Request as HttpRequest
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 from image_builder.function.handler import handler
+from image_builder.function.services import clients
 from image_builder.function.services.clients import Clients
 from image_builder.function.services.clock import Clock
 
@@ -36,6 +37,14 @@ TOKEN_SECONDS = 300
 PROVISIONING_SECONDS = 5
 RESPONSE_LIMIT = 4096
 NO_LOG_STREAMS = "ACCESS_DENIED: Service role does not allow AWS CodeBuild to create log streams"
+
+
+def seconds_without_answer() -> float:
+    """How long the function's clients try a call that AWS never answers, with the longest pauses."""
+    config: Any = clients._CONFIG
+    attempts: int = config.retries["total_max_attempts"]
+    pauses = sum(2**n for n in range(attempts - 1))
+    return float(attempts * (config.connect_timeout + config.read_timeout) + pauses)
 
 
 class Fault(Enum):
@@ -187,8 +196,8 @@ class Account:
     @property
     def aws(self) -> Clients:
         """Clients of this account."""
-        clients = self.codebuild, self.ecr, Logs(self), self.stepfunctions, None
-        return Clients(*cast("tuple[Any, Any, Any, Any, Any]", clients))
+        services = self.codebuild, self.ecr, Logs(self), self.stepfunctions, None
+        return Clients(*cast("tuple[Any, Any, Any, Any, Any]", services))
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -220,7 +229,9 @@ class Account:
         self.functions.survive()
         fault = next(self.faults, Fault.NONE)
         silent = fault in (Fault.SILENCE_BEFORE, Fault.SILENCE_AFTER)
-        self.functions.spend(20.0 if silent else 9.0 if fault is Fault.SLOW else CALL_SECONDS)
+        self.functions.spend(
+            seconds_without_answer() if silent else 9.0 if fault is Fault.SLOW else CALL_SECONDS
+        )
         if fault is Fault.THROTTLED:
             raise client_error("ThrottlingException", "Rate exceeded")
         if fault is Fault.ERROR_BEFORE:
@@ -251,7 +262,10 @@ class FunctionClock(Clock):
 
 
 class Functions:
-    """Lambda: synchronous invocations by executions, asynchronous ones by CloudFormation."""
+    """Lambda: synchronous invocations by executions, asynchronous ones by CloudFormation.
+
+    ``longest`` is how many seconds the longest invocation took.
+    """
 
     RETRY_SECONDS = (60, 120)
     THROTTLED_SECONDS = 10
@@ -259,6 +273,7 @@ class Functions:
     def __init__(self, account: Account) -> None:
         self._account = account
         self._fate, self._calls, self._end = FINE, 0, float("inf")
+        self.longest = 0.0
 
     def invoke(self, event: Json, fates: Iterator[Fate]) -> Any:
         """The function's result.
@@ -267,7 +282,8 @@ class Functions:
         """
         account = self._account
         self._fate, self._calls = next(fates, FINE), 0
-        self._end = account.clock.time + account.template.function_timeout
+        began = account.clock.time
+        self._end = began + account.template.function_timeout
         if self._fate == THROTTLED:
             raise StateError(THROTTLED.error or "", "Rate Exceeded.")
         account.codebuild.has_answered = True
@@ -281,6 +297,7 @@ class Functions:
         except Exception as error:
             raise StateError(type(error).__name__, json.dumps({"errorMessage": str(error)})) from error
         finally:
+            self.longest = max(self.longest, account.clock.time - began)
             self._fate, self._end = FINE, float("inf")
 
     def invoke_later(self, event: Json, delay: float, attempt: int = 0) -> None:

@@ -18,7 +18,7 @@ from image_builder.errors import LIMIT
 from image_builder.function.cloudformation import response
 from image_builder.text import json_size
 
-from test.image_builder.deployed_template import DeployedTemplate, deployed_template
+from test.image_builder.deployed_template import DeployedTemplate
 from test.image_builder.fakes import NOW, PROJECT, event
 from test.image_builder.simulated_aws import (
     FINE,
@@ -96,11 +96,6 @@ STEPS = st.lists(
     min_size=1,
     max_size=5,
 )
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> DeployedTemplate:
-    return deployed_template(tmp_path_factory.mktemp("app"))
 
 
 def request(number: int, step: Step, project: str = PROJECT) -> dict[str, Any]:
@@ -514,15 +509,3 @@ def test_the_longest_execution_stays_below_the_limit_of_events(
     (execution,) = account.stepfunctions.executions.values()
     polls = timeouts.DEADLINE / timeouts.IMAGE_POLL + 1
     assert execution.event_count <= polls * (EVENTS_OF_A_STEP + EVENTS_OF_A_RETRY * failures) < EVENT_LIMIT
-
-
-def test_no_poll_follows_sooner_than_the_bound_of_events_assumes() -> None:
-    assert (
-        min(
-            timeouts.IMAGE_POLL,
-            timeouts.WAITING_POLL,
-            timeouts.ACCOUNT_LIMIT_RETRY,
-            timeouts.ERROR_RETRY,
-        )
-        == timeouts.IMAGE_POLL
-    )

@@ -6,17 +6,12 @@ from unittest.mock import patch
 import pytest
 from image_builder.function.assembly import update
 
-from test.image_builder.deployed_template import DeployedTemplate, deployed_template
+from test.image_builder.deployed_template import DeployedTemplate
 from test.image_builder.fakes import PROJECT
 from test.image_builder.function.test_request_lifecycle import Step, check, deploy, request
 from test.image_builder.simulated_aws import FINE, Account, Fate, hanging, killed
 
 UPDATE = Step("update", tag="b")
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> DeployedTemplate:
-    return deployed_template(tmp_path_factory.mktemp("app"))
 
 
 def test_an_assembled_image_is_verified_and_deployed_without_a_build(template: DeployedTemplate) -> None:
