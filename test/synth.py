@@ -105,6 +105,12 @@ class Assembly:
         (template,) = [t for file, t in self.templates.items() if file.endswith(".nested") and name in file]
         return template
 
+    def stack_dependencies(self, stack: str) -> list[str]:
+        """The artifacts that must be deployed before a stack."""
+        manifest = json.loads((self.directory / "manifest.json").read_text())
+        found: list[str] = manifest["artifacts"][stack]["dependencies"]
+        return found
+
     def parameters(self, image: Resource) -> str:
         """The build parameters of an image, as uploaded."""
         key = literal_end(image.properties["Parameters"]).rpartition("/")[2]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import jsii
 import pytest
-from aws_cdk import App, NestedStack, Stack
+from aws_cdk import App, Aspects, CfnResource, IAspect, NestedStack, Stack, Stage
 from aws_cdk import aws_bedrockagentcore as agentcore
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from constructs import IConstruct
 
 from arm64_agent_image import Arm64AgentRuntimeArtifact, ImageBuild
 from test.synth import (
@@ -29,7 +32,13 @@ from test.synth import (
 from tools.creation_order import dependencies
 
 FUNCTION, TASK = "AWS::Lambda::Function", "AWS::ECS::TaskDefinition"
+OTHER_URI = "111122223333.dkr.ecr.us-east-1.amazonaws.com/agents:v1"
 ROLE_ARN = "arn:aws:iam::111122223333:role/agent"
+REQUIRED = {
+    "AgentRuntimeName": "agent",
+    "NetworkConfiguration": {"NetworkMode": "PUBLIC"},
+    "RoleArn": ROLE_ARN,
+}
 LOCAL, CODE_BUILD = ImageBuild.local(), ImageBuild.code_build()
 Use = Callable[[Stack, Arm64AgentRuntimeArtifact], object]
 
@@ -64,21 +73,79 @@ def l1_runtime_by_repository(stack: Stack, image: Arm64AgentRuntimeArtifact) -> 
     return cfn_runtime(stack, image.repository.repository_uri_for_tag(image.image_tag))
 
 
+def container(uri: str) -> agentcore.CfnRuntime.AgentRuntimeArtifactProperty:
+    return agentcore.CfnRuntime.AgentRuntimeArtifactProperty(
+        container_configuration=agentcore.CfnRuntime.ContainerConfigurationProperty(container_uri=uri)
+    )
+
+
+def another_image() -> agentcore.AgentRuntimeArtifact:
+    return agentcore.AgentRuntimeArtifact.from_image_uri(OTHER_URI)
+
+
+def l1_of(runtime: agentcore.Runtime) -> agentcore.CfnRuntime:
+    l1 = runtime.node.default_child
+    assert isinstance(l1, agentcore.CfnRuntime)
+    return l1
+
+
 def cfn_runtime(stack: Stack, uri: str, name: str = "User") -> agentcore.CfnRuntime:
-    container = agentcore.CfnRuntime.ContainerConfigurationProperty(container_uri=uri)
     return agentcore.CfnRuntime(
         stack,
         name,
         agent_runtime_name="agent",
         role_arn=ROLE_ARN,
         network_configuration=agentcore.CfnRuntime.NetworkConfigurationProperty(network_mode="PUBLIC"),
-        agent_runtime_artifact=agentcore.CfnRuntime.AgentRuntimeArtifactProperty(
-            container_configuration=container
-        ),
+        agent_runtime_artifact=container(uri),
     )
 
 
-RUNTIMES = [runtime_by_repository, runtime_by_uri, l1_runtime, l1_runtime_by_repository]
+URI = "AgentRuntimeArtifact.ContainerConfiguration.ContainerUri"
+
+
+def override_of_an_l1(stack: Stack, image: Arm64AgentRuntimeArtifact) -> object:
+    runtime = cfn_runtime(stack, "to be overridden")
+    runtime.add_property_override(URI, image.image_uri)
+    return runtime
+
+
+def override_of_an_l2(stack: Stack, image: Arm64AgentRuntimeArtifact) -> object:
+    runtime = agentcore.Runtime(stack, "User", agent_runtime_artifact=another_image())
+    l1_of(runtime).add_property_override(
+        "AgentRuntimeArtifact", {"ContainerConfiguration": {"ContainerUri": image.image_uri}}
+    )
+    return runtime
+
+
+def changed_l1_of_an_l2(stack: Stack, image: Arm64AgentRuntimeArtifact) -> object:
+    runtime = agentcore.Runtime(stack, "User", agent_runtime_artifact=another_image())
+    l1_of(runtime).agent_runtime_artifact = container(image.image_uri)
+    return runtime
+
+
+def plain_resource(stack: Stack, image: Arm64AgentRuntimeArtifact) -> object:
+    artifact = {"ContainerConfiguration": {"ContainerUri": image.image_uri}}
+    return CfnResource(stack, "User", type=RUNTIME, properties={**REQUIRED, "AgentRuntimeArtifact": artifact})
+
+
+def plain_resource_by_overrides(stack: Stack, image: Arm64AgentRuntimeArtifact) -> object:
+    runtime = CfnResource(stack, "User", type=RUNTIME)
+    for name, value in {**REQUIRED, URI: image.image_uri}.items():
+        runtime.add_property_override(name, value)
+    return runtime
+
+
+RUNTIMES = [
+    runtime_by_repository,
+    runtime_by_uri,
+    l1_runtime,
+    l1_runtime_by_repository,
+    override_of_an_l1,
+    override_of_an_l2,
+    changed_l1_of_an_l2,
+    plain_resource,
+    plain_resource_by_overrides,
+]
 
 
 def user_of(template: Template) -> Resource:
@@ -164,10 +231,15 @@ def test_a_runtime_that_uses_the_image_by_its_uri_is_bound(
     assert_can_pull(synthesize(app).only)
 
 
+def existing_image(
+    stack: Stack, repository: ecr.IRepository | None = None, **props: Any
+) -> Arm64AgentRuntimeArtifact:
+    repository = repository or ecr.Repository.from_repository_name(stack, "Imported", "agents")
+    return Arm64AgentRuntimeArtifact.from_image_tag(stack, "Image", repository=repository, tag="v1", **props)
+
+
 def test_a_runtime_with_an_existing_image_is_bound(app: App, stack: Stack) -> None:
-    repository = ecr.Repository.from_repository_name(stack, "Repository", "agents")
-    image = Arm64AgentRuntimeArtifact.from_image_tag(stack, "Image", repository=repository, tag="v1")
-    cfn_runtime(stack, image.image_uri)
+    cfn_runtime(stack, existing_image(stack).image_uri)
     assert_can_pull(synthesize(app).only)
 
 
@@ -179,6 +251,103 @@ def test_a_runtime_in_another_stack_that_uses_the_uri_is_bound(
     cfn_runtime(NestedStack(stack, "Nested") if nested else stack, image.image_uri)
     assembly = synthesize(app)
     assert_can_pull(assembly.nested("Nested") if nested else assembly["Agent"])
+
+
+@pytest.mark.parametrize("own_repository", [False, True], ids=["name", "repository of the app"])
+def test_a_runtime_with_an_existing_image_of_another_stack_is_bound(
+    app: App, stack: Stack, own_repository: bool
+) -> None:
+    images = Stack(app, "Images")
+    image = existing_image(images, ecr.Repository(images, "Repository") if own_repository else None)
+    cfn_runtime(stack, image.image_uri)
+    assert_can_pull(synthesize(app)["Agent"])
+
+
+def test_an_existing_image_in_the_stack_of_the_runtime_takes_precedence(app: App, stack: Stack) -> None:
+    images = Stack(app, "Images")
+    ready = CfnResource(images, "Ready", type="AWS::CloudFormation::WaitConditionHandle")
+    existing_image(images, dependencies=[ready])
+    cfn_runtime(stack, existing_image(stack).image_uri)
+    assembly = synthesize(app)
+    assert_can_pull(assembly["Agent"])
+    assert "Images" not in assembly.stack_dependencies("Agent")
+
+
+def test_a_runtime_in_another_stage_with_the_uri_of_an_existing_image_is_left_alone(
+    app: App, stack: Stack
+) -> None:
+    existing_image(stack)
+    production = Stack(Stage(app, "Production"), "Agent")
+    repository = ecr.Repository.from_repository_name(production, "Repository", "agents")
+    cfn_runtime(production, repository.repository_uri_for_tag("v1"))
+    app.synth()
+    assert production.node.try_find_child("UserImagePull") is None
+
+
+def test_a_runtime_with_a_repository_of_the_app_is_bound(app: App, stack: Stack, agent: Path) -> None:
+    repository = ecr.Repository(stack, "Repository")
+    image = new_image(stack, agent, image_build=ImageBuild.code_build(repository=repository))
+    cfn_runtime(stack, repository.repository_uri_for_tag(image.image_tag))
+    template = synthesize(app).only
+    assert_can_pull(template)
+    assert template.only(IMAGE).logical_id in user_of(template).depends_on
+
+
+def test_an_overridden_role_can_pull(app: App, stack: Stack, agent: Path) -> None:
+    runtime = cfn_runtime(stack, new_image(stack, agent).image_uri)
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("bedrock-agentcore.amazonaws.com"))
+    runtime.add_property_override("RoleArn", role.role_arn)
+    template = synthesize(app).only
+    assert_can_pull(template)
+    (policy,) = [policy for policy in template.all(POLICY) if "ImagePull" in policy.logical_id]
+    assert policy.properties["Roles"] == [stack.resolve(role.role_name)]
+
+
+def test_a_runtime_whose_image_is_overridden_is_not_bound_to_the_former_one(
+    app: App, stack: Stack, agent: Path
+) -> None:
+    former, image = new_image(stack, agent, "Former"), new_image(stack, agent)
+    l1_of(new_runtime(stack, former, "User")).add_property_override(URI, image.image_uri)
+    template = synthesize(app).only
+    assert_can_pull(template)
+    images = {resource.logical_id for resource in template.all(IMAGE)}
+    (waits_for,) = images & set(user_of(template).depends_on)
+    assert waits_for.startswith("Image")
+
+
+@jsii.implements(IAspect)
+class LateUse:
+    """Lets a Runtime use an image after the image has looked for its Runtimes."""
+
+    def __init__(self, use: Use, image: Arm64AgentRuntimeArtifact) -> None:
+        self.use, self.image = use, image
+
+    def visit(self, node: IConstruct) -> None:
+        if isinstance(node, Stack) and node.node.try_find_child("User") is None:
+            self.use(node, self.image)
+
+
+@pytest.mark.parametrize("build", [LOCAL, CODE_BUILD], ids=["local", "codebuild"])
+@pytest.mark.parametrize("use", [runtime_by_uri, override_of_an_l1, plain_resource])
+def test_fails_when_a_runtime_uses_the_image_too_late_to_be_bound(
+    app: App, stack: Stack, agent: Path, use: Use, build: ImageBuild
+) -> None:
+    Aspects.of(Stack(app, "Zzz")).add(LateUse(use, new_image(stack, agent, image_build=build)))
+    with pytest.raises(
+        RuntimeError, match=r"'runtime' \(Zzz/User.*\) was defined or changed.*call bind_runtime\(runtime\)"
+    ):
+        app.synth()
+
+
+def bound_runtime(stack: Stack, image: Arm64AgentRuntimeArtifact) -> object:
+    runtime = cfn_runtime(stack, image.image_uri)
+    image.bind_runtime(runtime)
+    return runtime
+
+
+def test_a_late_runtime_can_be_bound_where_it_is_defined(app: App, stack: Stack, agent: Path) -> None:
+    Aspects.of(Stack(app, "Zzz")).add(LateUse(bound_runtime, new_image(stack, agent)))
+    assert_can_pull(synthesize(app)["Zzz"])
 
 
 def test_a_runtime_is_bound_to_its_own_image_among_equal_ones(app: App, agent: Path) -> None:
@@ -195,7 +364,7 @@ def test_a_runtime_with_another_image_is_not_bound(app: App, stack: Stack, agent
     new_image(stack, agent)
     asset = agentcore.AgentRuntimeArtifact.from_asset(str(agent))
     agentcore.Runtime(stack, "User", agent_runtime_artifact=asset)
-    cfn_runtime(stack, "111122223333.dkr.ecr.us-east-1.amazonaws.com/agents:v1", "Other")
+    cfn_runtime(stack, OTHER_URI, "Other")
     template = synthesize(app).only
     assert not [policy for policy in template.all(POLICY) if "ImagePull" in policy.logical_id]
     assert not template.named("Other").depends_on

@@ -1,6 +1,5 @@
 """Binding: every Runtime waits for its image and can pull it, or synthesis fails."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -314,7 +313,7 @@ def test_a_runtime_in_another_stack_is_bound(
     assembly = synthesize(app)
     assert_bound(assembly["Agent"])
     if build is CODE_BUILD:
-        assert "Images" in stack_dependencies(assembly.directory, "Agent")
+        assert "Images" in assembly.stack_dependencies("Agent")
 
 
 def test_a_code_change_changes_no_export_of_the_image_stack(tmp_path: Path, agent: Path) -> None:
@@ -347,7 +346,7 @@ def test_a_role_in_a_third_stack_is_bound(app: App, stack: Stack, agent: Path, b
         image.bind_runtime(runtime)
     assembly = synthesize(app)
     assert_bound(assembly["Agent"])
-    assert set(stack_dependencies(assembly.directory, "Agent")) >= {"Images", "Roles"}
+    assert set(assembly.stack_dependencies("Agent")) >= {"Images", "Roles"}
 
 
 @jsii.implements(IAspect)
@@ -384,7 +383,7 @@ def test_a_role_in_the_stack_of_the_image_is_bound(app: App, stack: Stack, agent
     new_runtime(stack, image, execution_role=agent_role(images))
     assembly = synthesize(app)
     assert_bound(assembly["Agent"])
-    assert "Images" in stack_dependencies(assembly.directory, "Agent")
+    assert "Images" in assembly.stack_dependencies("Agent")
 
 
 @pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
@@ -521,9 +520,3 @@ def test_the_runtime_can_pull_from_a_repository_of_the_app_in_another_stack(
     image = new_image(stack, agent, image_build=ImageBuild.code_build(repository=repository))
     new_runtime(stack, image)
     assert_bound(synthesize(app)["Agent"])
-
-
-def stack_dependencies(directory: Path, stack: str) -> list[str]:
-    manifest = json.loads((directory / "manifest.json").read_text())
-    found: list[str] = manifest["artifacts"][stack]["dependencies"]
-    return found

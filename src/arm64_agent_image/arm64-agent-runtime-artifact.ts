@@ -146,6 +146,7 @@ export class Arm64AgentRuntimeArtifact extends Construct implements iam.IGrantab
     this.agentRuntimeArtifact = new ImageArtifact(image.imageUri, this.binding);
 
     Aspects.of(this).add({ visit: (node) => this.bindUnboundRuntimes(node) }, { priority: AspectPriority.MUTATING });
+    this.node.addValidation({ validate: () => this.binding.validate() });
     Annotations.of(this).addInfoV2('arm64-agent-image:build', `image build: ${this.buildMode}; ${this.buildModeReason}`);
   }
 

@@ -1,10 +1,13 @@
 import { CfnResource, Token } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct, IConstruct } from 'constructs';
+import { given, overridden } from './runtime-properties';
 
-/** The role with which AgentCore pulls the image of an L1 or L2 Runtime. */
+const ROLE_ARN = 'RoleArn';
+
+/** The role with which AgentCore pulls the image of a Runtime. */
 export function executionRole(runtime: CfnResource): iam.IRole {
-  const { roleArn } = runtime as unknown as { readonly roleArn: string };
+  const roleArn = overridden(runtime, ROLE_ARN) ?? given(runtime, ROLE_ARN);
   const { role } = runtime.node.scope as IConstruct & { readonly role?: iam.IRole };
   if (role?.grantPrincipal && role.roleArn === roleArn) {
     return role;

@@ -5,6 +5,7 @@ import { acknowledgeRules } from '../acknowledgements';
 import { artifactOf, containerUri, resolveText } from './container-uri';
 import { requireSameEnvironment } from './environment';
 import { hasPullPolicy, pullPolicy } from './pull-policy';
+import { OrderedRepository } from '../codebuild/ordered-repository';
 import { Image } from '../image';
 import { inAppLanguage, property } from '../names-in-app';
 import { validationError } from '../validation';
@@ -37,19 +38,26 @@ export class RuntimeBinding {
    * last phase of synthesis in which the CDK still processes new dependencies and cross-stack references.
    */
   public bindUnbound(): void {
-    Stage.of(this.scope)!.node.findAll().filter(isOfType(RUNTIME_TYPE))
-      .filter((runtime) => !this.bound.has(runtime) && this.isUsedBy(runtime))
-      .forEach((runtime) => this.bind(runtime));
+    this.unbound().forEach((runtime) => this.bind(runtime));
     this.closed = true;
   }
 
   /** Fails if a Runtime was defined too late to be bound. */
   public requireBound(runtime: IConstruct): void {
-    const unbound = this.runtimeResources(runtime).find((resource) => !this.bound.has(resource));
+    const unbound = this.runtimeResources(runtime).find((resource) => imageOf(resource) === this && !this.bound.has(resource));
     if (this.closed && unbound) {
-      throw validationError(this.scope, `${property('runtime')} (${runtime.node.path}) was defined during synthesis, too late to be bound to the image `
-        + `automatically; call ${inAppLanguage('bindRuntime')}(runtime) on the image where the Runtime is defined`);
+      throw validationError(this.scope, tooLate(runtime));
     }
+  }
+
+  /** The errors about Runtimes that use the image, but did not yet when it was time to bind them. */
+  public validate(): string[] {
+    return this.unbound().map(tooLate);
+  }
+
+  private unbound(): CfnResource[] {
+    return Stage.of(this.scope)!.node.findAll().filter(isOfType(RUNTIME_TYPE))
+      .filter((runtime) => !this.bound.has(runtime) && this.isUsedBy(runtime));
   }
 
   private isUsedBy(runtime: CfnResource): boolean {
@@ -57,13 +65,17 @@ export class RuntimeBinding {
     if (owner) {
       return owner === this;
     }
-    const sameStack = Stack.of(runtime) === Stack.of(this.scope);
-    if (hasPullPolicy(runtime) || (this.image.buildMode === BuildMode.PREBUILT && !sameStack)) {
+    if (hasPullPolicy(runtime) || Stage.of(runtime) !== Stage.of(this.scope) || !this.hasUriOf(runtime)) {
       return false;
     }
+    return this.image.buildMode !== BuildMode.PREBUILT || !imagesBeside(runtime).some((other) => other !== this && other.hasUriOf(runtime));
+  }
+
+  private hasUriOf(runtime: CfnResource): boolean {
     const { imageUri, imageTag, repository } = this.image;
+    const repositories = [repository, OrderedRepository.unordered(repository)];
     const uri = containerUri(runtime);
-    return [imageUri, repository.repositoryUriForTag(imageTag)].some((mine) => resolveText(runtime, mine) === uri);
+    return [imageUri, ...repositories.map((each) => each.repositoryUriForTag(imageTag))].some((mine) => resolveText(runtime, mine) === uri);
   }
 
   private runtimeResources(runtime: IConstruct): CfnResource[] {
@@ -95,8 +107,23 @@ export class RuntimeBinding {
 
 /** The image whose artifact a Runtime uses. */
 function imageOf(runtime: CfnResource): RuntimeBinding | undefined {
-  const { binding } = (artifactOf(runtime) ?? {}) as { binding?: unknown };
+  return bindingOf(artifactOf(runtime));
+}
+
+/** The images in the stack of a Runtime. */
+function imagesBeside(runtime: CfnResource): RuntimeBinding[] {
+  return Stack.of(runtime).node.findAll().map(bindingOf).filter((binding) => binding !== undefined);
+}
+
+/** The binding of an image or of its artifact. */
+function bindingOf(holder: unknown): RuntimeBinding | undefined {
+  const { binding } = (holder ?? {}) as { binding?: unknown };
   return binding instanceof RuntimeBinding ? binding : undefined;
+}
+
+function tooLate(runtime: IConstruct): string {
+  return `${property('runtime')} (${runtime.node.path}) was defined or changed during synthesis, too late to be bound to the image `
+    + `automatically; call ${inAppLanguage('bindRuntime')}(runtime) on the image where the Runtime is defined`;
 }
 
 function isOfType(type: string): (construct: IConstruct) => construct is CfnResource {
