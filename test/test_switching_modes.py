@@ -69,7 +69,7 @@ class Deployments:
         image = self._image(
             stack, lambda _: ImageBuild.auto(code_build=CodeBuildOptions(repository=repository))
         )
-        repository.grant_pull(self._bind(stack, image))
+        self._bind(stack, image)
         return synthesize(app).only
 
     def _image(self, stack: Stack, build: Build) -> Arm64AgentRuntimeArtifact:

@@ -13,6 +13,9 @@ export interface CodeBuildOptions {
   /**
    * The repository to push to. Its tags may be immutable.
    *
+   * With `ImageBuild.auto()`, Runtimes may pull from it even while the local Docker builds, so that versions whose image
+   * CodeBuild has built keep working.
+   *
    * @default - a new repository with immutable tags, deleted together with the stack
    */
   readonly repository?: ecr.IRepository;

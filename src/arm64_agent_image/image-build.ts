@@ -43,7 +43,7 @@ export class ImageBuild {
       const source = imageSource(scope, props);
       const { mode, reason } = chooseBuild(scope);
       return mode === 'local'
-        ? localImage(scope, source, options.local ?? {}, reason)
+        ? { ...localImage(scope, source, options.local ?? {}, reason), idleRepository: options.codeBuild?.repository }
         : codeBuildImage(scope, source, options.codeBuild ?? {}, reason);
     });
   }

@@ -22,6 +22,8 @@ export interface Image {
   readonly imageUri: string;
   readonly imageTag: string;
   readonly repository: ecr.IRepository;
+  /** The repository of the app, if other deployments of the stack use it and this one does not. */
+  readonly idleRepository?: ecr.IRepository;
   readonly builder: iam.IPrincipal;
   readonly buildProject?: codebuild.IProject;
   readonly buildLogGroup?: logs.ILogGroup;

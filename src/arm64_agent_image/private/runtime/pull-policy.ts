@@ -15,11 +15,11 @@ export function hasPullPolicy(runtime: CfnResource): boolean {
   return runtime.node.scope!.node.tryFindChild(policyId(runtime)) !== undefined;
 }
 
-/** The permission to pull, in a separate policy, so that the other permissions of the role do not delay the Runtime. */
-export function pullPolicy(runtime: CfnResource, repository: ecr.IRepository): iam.Policy {
+/** The permission to pull from repositories, in a separate policy, so that the other permissions of the role do not delay the Runtime. */
+export function pullPolicy(runtime: CfnResource, repositories: ecr.IRepository[]): iam.Policy {
   const scope = runtime.node.scope as Construct;
   const policy = scope.node.tryFindChild(policyId(runtime)) as iam.Policy | undefined ?? new iam.Policy(scope, policyId(runtime));
-  policy.addStatements(allow(repository.repositoryArn, PULL), allow('*', [LOGIN]));
+  policy.addStatements(...repositories.map(({ repositoryArn }) => allow(repositoryArn, PULL)), allow('*', [LOGIN]));
   executionRole(runtime).attachInlinePolicy(policy);
   if (Stack.of(policy).resolve((policy.node.defaultChild as iam.CfnPolicy).roles) === undefined) {
     Annotations.of(runtime).addWarningV2('arm64-agent-image:immutableRole',

@@ -22,11 +22,12 @@ export class RuntimeBinding {
 
   /** Binds a Runtime, or every Runtime that a construct contains. */
   public bind(runtime: IConstruct): void {
+    const { dependencies, repository, idleRepository } = this.image;
     for (const resource of this.runtimeResources(runtime)) {
       if (!this.bound.has(resource)) {
         this.bound.add(resource);
-        resource.node.addDependency(...this.image.dependencies, pullPolicy(resource, this.image.repository));
-        if (this.image.dependencies.length > 0) {
+        resource.node.addDependency(...dependencies, pullPolicy(resource, idleRepository ? [repository, idleRepository] : [repository]));
+        if (dependencies.length > 0) {
           acknowledgeRules(resource);
         }
       }
