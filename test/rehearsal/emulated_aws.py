@@ -159,6 +159,7 @@ def emulated_aws(folder: Path, engine: Engine, region: Region = DEFAULT_REGION) 
         "SFTP_ENABLED": "0",
         "SFN_WAIT_SCALE": WAIT_SCALE,
         "LOG_LEVEL": "INFO",
+        "NODE_PATH": str(HERE / "shims"),
         "PYTHONPATH": str(HERE.parents[1]),
         "TMPDIR": str(folder / "tmp"),
         "REHEARSAL_FOLDER": str(folder),

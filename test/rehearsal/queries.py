@@ -36,6 +36,29 @@ def repositories(aws: EmulatedAws) -> set[str]:
     return {name for name in names if not name.startswith(("base/", "cdk-"))}
 
 
+def repository_of(uri: str) -> str:
+    """The repository that a URI names."""
+    return uri.partition("/")[2].rpartition(":")[0]
+
+
+def pullable_repositories(aws: EmulatedAws, stack: str) -> set[str]:
+    """The names of the repositories that the Runtime of a stack may pull from."""
+    iam, cloudformation = aws.client("iam"), aws.client("cloudformation")
+    resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    (role,) = [
+        each["PhysicalResourceId"]
+        for each in resources
+        if each["ResourceType"] == "AWS::IAM::Role" and "ExecutionRole" in each["LogicalResourceId"]
+    ]
+    statements = [
+        statement
+        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+        for statement in iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]
+    ]
+    pulled = [each["Resource"] for each in statements if "ecr:BatchGetImage" in each["Action"]]
+    return {resource.partition(":repository/")[2] for resource in pulled}
+
+
 def tags(aws: EmulatedAws, repository: str) -> set[str]:
     """The image tags of a repository, except layer caches and plans."""
     images = aws.client("ecr").list_images(repositoryName=repository)["imageIds"]

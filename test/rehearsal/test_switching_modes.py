@@ -35,23 +35,6 @@ class SwitchedStack:
         assert outcome.succeeded, outcome.output
         return queries.runtimes(self.environment.aws)[RUNTIME]
 
-    def pulls(self) -> set[str]:
-        """The repositories that the policy of the Runtime's role allows it to pull from."""
-        iam = self.environment.aws.client("iam")
-        (role,) = [
-            role["RoleName"] for role in iam.list_roles()["Roles"] if "ExecutionRole" in role["RoleName"]
-        ]
-        documents = [
-            iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
-        ]
-        return {
-            statement["Resource"].partition(":repository/")[2]
-            for document in documents
-            for statement in document["Statement"]
-            if "ecr:BatchGetImage" in statement["Action"]
-        }
-
     def _fill(self, stack: cdk.Stack) -> None:
         repository = self._repository(stack) if self.own_repository else None
         options = CodeBuildOptions(base_image_max_age=NO_ASSEMBLY, repository=repository, layer_cache=False)
@@ -70,7 +53,7 @@ def stack(
 ) -> Iterator[SwitchedStack]:
     yield SwitchedStack(environment, tmp_path, own_repository=request.param)
     environment.aws.delete_stack(STACK)
-    assert queries.leftovers(environment.aws) == {}
+    assert not {OWN} & queries.repositories(environment.aws)
 
 
 @pytest.mark.parametrize("stack", [False], ids=["the construct's repository"], indirect=True)
@@ -79,14 +62,14 @@ def test_a_change_of_builder_deletes_the_construct_s_repository_and_updates_the_
 ) -> None:
     aws = stack.environment.aws
     built = stack.deploy("codebuild")
-    (repository,) = queries.repositories(aws)
-    assert stack.pulls() == {repository}
+    repository = queries.repository_of(built["uri"])
+    assert queries.pullable_repositories(aws, STACK) == {repository}
 
     local = stack.deploy("local")
     assert (local["arn"], local["version"]) == (built["arn"], 2)
     assert "/cdk-hnb659fds-container-assets-" in local["uri"]
-    assert queries.repositories(aws) == set()
-    assert repository not in stack.pulls()
+    assert repository not in queries.repositories(aws)
+    assert repository not in queries.pullable_repositories(aws, STACK)
 
     began = aws.now()
     again = stack.deploy("codebuild")
@@ -106,7 +89,7 @@ def test_a_change_of_builder_keeps_a_repository_of_the_app_with_images_and_permi
     local = stack.deploy("local")
     assert (local["arn"], local["version"]) == (built["arn"], 2)
     assert queries.manifest(aws, built["uri"]) == image
-    assert OWN in stack.pulls()
+    assert OWN in queries.pullable_repositories(aws, STACK)
 
     began = aws.now()
     assert stack.deploy("codebuild") == {"arn": built["arn"], "uri": built["uri"], "version": 3}

@@ -45,6 +45,14 @@ class BuildHost(ABC):
     def execute(self, command: str, environment: Mapping[str, str]) -> int:
         """Run one command in bash."""
 
+    def _script(self, command: str) -> str:
+        """The command, which begins in the directory where the previous one ended.
+
+        CodeBuild runs all commands of a buildspec of version 0.2 in one shell.
+        """
+        file = f"{self.folder}.pwd"
+        return f"cd \"$(cat {file} 2>/dev/null || pwd)\"\ntrap 'pwd > {file}' EXIT\n{command}"
+
     @abstractmethod
     def close(self) -> None:
         """Remove the host."""
@@ -104,7 +112,7 @@ class FreshHost(BuildHost):
 
     def execute(self, command: str, environment: Mapping[str, str]) -> int:
         """Run one command in bash, inside."""
-        argv = self._namespace.entered(["bash", "-c", command], self.folder)
+        argv = self._namespace.entered(["bash", "-c", self._script(command)], self.folder)
         return self._execute(argv, Path("/"), environment)
 
     def close(self) -> None:
@@ -140,7 +148,7 @@ class SharedHost(BuildHost):
 
     def execute(self, command: str, environment: Mapping[str, str]) -> int:
         """Run one command in bash."""
-        return self._execute(["bash", "-c", command], self.source, environment)
+        return self._execute(["bash", "-c", self._script(command)], self.source, environment)
 
     def close(self) -> None:
         """Remove the folder."""

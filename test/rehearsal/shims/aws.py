@@ -21,6 +21,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 CLIENT_ERROR = 254
+PUBLIC_REGION = "us-east-1"
+START_BUILD = "CodeBuild_20161006.StartBuild"
 TOKEN_OPERATION = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"
 
 
@@ -37,6 +39,10 @@ def main() -> int:
     arguments = sys.argv[1:]
     if arguments[:2] == ["ecr", "get-login-password"]:
         return print_password(arguments[2:])
+    if arguments[:2] == ["ecr-public", "get-login-password"]:
+        return print_public_password(arguments[2:])
+    if arguments[:2] == ["codebuild", "start-build"]:
+        return start_build(arguments[-1])
     if arguments[:2] == ["s3", "cp"]:
         return copy(*(value for value in arguments[2:] if not value.startswith("--")))
     print(f"the rehearsal has no aws {' '.join(arguments[:2])}", file=sys.stderr)
@@ -45,9 +51,7 @@ def main() -> int:
 
 def print_password(options: list[str]) -> int:
     """`aws ecr get-login-password --region=...`."""
-    region = next((value.partition("=")[2] for value in options if value.startswith("--region=")), None)
-    if "--region" in options:
-        region = options[options.index("--region") + 1]
+    region = region_of(options)
     headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": TOKEN_OPERATION}
     try:
         with call("ecr", "POST", "/", region, headers, b"{}") as answer:
@@ -58,6 +62,38 @@ def print_password(options: list[str]) -> int:
         print(f"\n{ClientError('GetAuthorizationToken', code, document['message'])}", file=sys.stderr)
         return CLIENT_ERROR
     print(base64.b64decode(entry["authorizationToken"]).decode().partition(":")[2])
+    return 0
+
+
+def print_public_password(options: list[str]) -> int:
+    """`aws ecr-public get-login-password`: in its only region, a token that the shim of docker accepts."""
+    region = region_of(options) or os.environ["AWS_REGION"]
+    if region != PUBLIC_REGION:
+        print(
+            f'\nCould not connect to the endpoint URL: "https://api.ecr-public.{region}.amazonaws.com/"',
+            file=sys.stderr,
+        )
+        return CLIENT_ERROR
+    print("token")
+    return 0
+
+
+def region_of(options: list[str]) -> str | None:
+    """The value of `--region`, in either form."""
+    if "--region" in options:
+        return options[options.index("--region") + 1]
+    return next((value.partition("=")[2] for value in options if value.startswith("--region=")), None)
+
+
+def start_build(request: str) -> int:
+    """`aws codebuild start-build --cli-input-json`; an error is printed as the API returns it."""
+    headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": START_BUILD}
+    try:
+        with call("codebuild", "POST", "/", None, headers, request.encode()) as answer:
+            print(answer.read().decode())
+    except urllib.error.HTTPError as error:
+        print(error.read().decode(), file=sys.stderr)
+        return CLIENT_ERROR
     return 0
 
 

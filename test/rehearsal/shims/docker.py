@@ -17,6 +17,8 @@ def main() -> None:
     arguments = [ECR.sub(registry, argument) for argument in given]
     if arguments[:2] == ["buildx", "create"]:
         sys.exit("the rehearsal pulls no builder image: the engine builds with what it has")
+    if arguments[:1] == ["login"] and arguments[-1] == "public.ecr.aws":
+        sys.exit(None if sys.stdin.read().strip() else "Error: password is empty")
     size = os.environ.get("REHEARSAL_IMAGE_SIZE")
     if size and arguments[:2] == ["image", "inspect"]:
         sys.exit(inspect(docker, arguments, int(size)))
