@@ -335,6 +335,15 @@ def test_the_build_reads_registry_credentials(app: App, stack: Stack, agent: Pat
     assert "{{resolve" not in template.text
 
 
+def test_two_repositories_of_one_registry_share_its_login(app: App, stack: Stack, agent: Path) -> None:
+    bases = [ecr.Repository.from_repository_name(stack, name, name) for name in ("one", "two")]
+    built(
+        stack, agent, registry_credentials=[RegistryCredentials.from_ecr_repository(base) for base in bases]
+    )
+    statements = canonical(statements_with(only_template(app), "ecr:BatchGetImage"))
+    assert all(f":repository/{base.repository_name}" in statements for base in bases)
+
+
 def test_the_build_logs_in_to_a_repository_in_another_account_and_region(
     app: App, stack: Stack, agent: Path
 ) -> None:

@@ -184,6 +184,11 @@ CASES: dict[str, tuple[Props, str, str]] = {
         "'build_image' must be an ARM image that can run Docker, got",
         "use a LinuxArmBuildImage",
     ),
+    "a compute type of Lambda": (
+        lambda _: in_codebuild(compute_type=codebuild.ComputeType.LAMBDA_1GB),
+        "ARM images do not support Lambda ComputeTypes",
+        "got BUILD_LAMBDA_1GB",
+    ),
     "an encryption key together with a repository": (
         lambda stack: in_codebuild(repository=repository(stack), encryption_key=kms.Key(stack, "Key")),
         "'encryption_key' must not be given together with 'repository', got Agent/Key",
@@ -213,6 +218,16 @@ CASES: dict[str, tuple[Props, str, str]] = {
         "'build_secrets' must have ids of letters, digits, '_', '.' and '-', got 'a,b'",
         "rename it here and in the Dockerfile",
     ),
+    "two logins for one registry": (
+        lambda stack: in_codebuild(
+            registry_credentials=[
+                RegistryCredentials.from_secrets_manager("docker.io", imported_secret(stack, name))
+                for name in ("one", "two")
+            ]
+        ),
+        "'registry_credentials' must have one login for a registry, got several for 'docker.io'",
+        "keep the one that may pull the base images",
+    ),
     "a registry that is not a host name": (
         lambda stack: in_codebuild(registry_credentials=[credentials(stack, "--password docker.io")]),
         "'server' must be the host name of a registry, got '--password docker.io'",
@@ -225,8 +240,8 @@ def secret(stack: Stack) -> BuildSecret:
     return BuildSecret.from_secrets_manager(imported_secret(stack))
 
 
-def imported_secret(stack: Stack) -> secretsmanager.ISecret:
-    return secretsmanager.Secret.from_secret_name_v2(stack, "Secret", "hub")
+def imported_secret(stack: Stack, name: str = "hub") -> secretsmanager.ISecret:
+    return secretsmanager.Secret.from_secret_name_v2(stack, f"Secret-{name}", name)
 
 
 def credentials(stack: Stack, server: str) -> RegistryCredentials:

@@ -128,7 +128,7 @@ export interface CodeBuildOptions {
 
   /**
    * Credentials for the registries that base images are pulled from: Docker Hub, private registries, and Amazon ECR
-   * repositories in other accounts or regions.
+   * repositories in other accounts or regions. Each registry has one login.
    *
    * @default - none
    */

@@ -2,7 +2,7 @@ import { Token } from 'aws-cdk-lib';
 import * as codebuild from 'aws-cdk-lib/aws-codebuild';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { IConstruct } from 'constructs';
-import { BuildVariable } from './build-variable';
+import { BuildVariable, RegistryLogin } from './build-variable';
 import { BuildSecret, RegistryCredentials } from '../../build-credentials';
 import { property } from '../names-in-app';
 import { requireArgument, validationError } from '../validation';
@@ -31,9 +31,11 @@ export function buildEnvironment(scope: IConstruct, role: iam.IRole, props: Buil
     secrets[id] = `BUILD_SECRET_${index}`;
     variables[secrets[id]] = variable(secret._bind(role));
   });
-  (props.registryCredentials ?? []).forEach((credentials, index) => {
-    const { server, region, username, password } = credentials._bind(role);
+  const logins = (props.registryCredentials ?? []).map((credentials) => credentials._bind(role));
+  logins.forEach((login, index) => {
+    const { server, region, username, password } = login;
     requireServer(scope, server);
+    requireOnlyLogin(scope, login, logins);
     variables[`REGISTRY_${index}_SERVER`] = { value: server };
     if (region) {
       variables[`REGISTRY_${index}_REGION`] = { value: region };
@@ -55,6 +57,15 @@ function requireSecretId(scope: IConstruct, id: string): void {
   if (!/^[\w.-]+$/.test(id)) {
     throw validationError(scope, `${property('buildSecrets')} must have ids of letters, digits, '_', '.' and '-', got '${id}'; `
       + 'rename it here and in the Dockerfile');
+  }
+}
+
+/** Fails if a registry has another login too: Docker would use the last one. */
+function requireOnlyLogin(scope: IConstruct, login: RegistryLogin, logins: RegistryLogin[]): void {
+  const user = ({ username, password }: RegistryLogin) => JSON.stringify([username, password]);
+  if (logins.some((other) => other.server === login.server && user(other) !== user(login))) {
+    throw validationError(scope, `${property('registryCredentials')} must have one login for a registry, got several for '${login.server}'; `
+      + 'keep the one that may pull the base images');
   }
 }
 
