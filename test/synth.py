@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from aws_cdk import App, FileSystem, Stack, assertions
+from aws_cdk import App, Stack, assertions
 from aws_cdk import aws_bedrockagentcore as agentcore
 from constructs import Construct
 
@@ -163,7 +164,14 @@ def write_files(directory: Path, files: Mapping[str, str | bytes]) -> Path:
 @cache
 def code_asset() -> str:
     """The name under which the CDK stages the provider's code."""
-    return f"asset.{FileSystem.fingerprint(str(COMPILED_CODE), exclude=['**/__pycache__'])}"
+    with tempfile.TemporaryDirectory() as folder:
+        agent, output = (
+            write_files(Path(folder, "agent"), {"Dockerfile": "FROM scratch\n"}),
+            Path(folder, "out"),
+        )
+        new_image(Stack(App(outdir=str(output)), "Stack"), agent)
+        (code,) = output.glob(f"asset.*/{PROVIDER_CODE}")
+        return code.parent.name
 
 
 def stage_code(output: Path) -> None:
