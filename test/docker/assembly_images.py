@@ -122,7 +122,7 @@ class Images:
         return BuiltImage(document.manifest, image.metadata)
 
     def load(self, image: BuiltImage, name: str) -> None:
-        """Let the engine have the image."""
+        """Load the image into the engine."""
         archive = io.BytesIO()
         manifest = json.loads(image.manifest)
         config, layers = manifest["config"]["digest"], [layer["digest"] for layer in manifest["layers"]]

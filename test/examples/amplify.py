@@ -28,7 +28,7 @@ APP_ID = "d1a2b3c4d5e6f7"
 
 @dataclass(frozen=True)
 class Deployment:
-    """A host, and what Amplify's deployer tells the app there."""
+    """A host, and the context that Amplify's deployer passes to the app there."""
 
     name: str
     kind: str
@@ -74,7 +74,7 @@ class Backend:
 
     @property
     def note(self) -> str:
-        """What the construct gives the CDK to print."""
+        """The note that the construct adds."""
         (note,) = [
             entry["data"]
             for path in self.assembly.directory.glob("*.metadata.json")
@@ -86,7 +86,7 @@ class Backend:
 
 
 def install() -> None:
-    """The example with its dependencies, again only if they or the library changed."""
+    """Install the example, with its dependencies only if these or the library have changed."""
     (tarball,) = ROOT.glob("dist/js/*.tgz")
     digest = hashlib.sha256(tarball.read_bytes()).hexdigest()[:16]
     packed = INSTALLED / f"{LIBRARY}-{digest}.tgz"
@@ -133,7 +133,7 @@ def synthesize(deployment: Deployment, output: Path, backend: str = "amplify/bac
 
 
 def esbuild() -> Path:
-    """The binary of this machine, which a host of another architecture would look for in vain."""
+    """This machine's binary, since a simulated host looks for one of its own architecture."""
     (binary,) = INSTALLED.glob("node_modules/@esbuild/*/bin/esbuild")
     return binary
 

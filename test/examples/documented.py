@@ -33,12 +33,12 @@ declare const backend: { createStack(name: string): Stack };
 declare const directory: string;
 export const used = { Platform, Arm64AgentRuntimeArtifact, ContainerImageBuild, stack, backend, directory };
 """
-"""What the pages leave out of their TypeScript, because readers have it."""
+"""What the pages leave out of their TypeScript, because readers already have it."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A code block, by its page, the heading that it stands under, and its place there."""
+    """A code block, identified by its page, its heading and its position there."""
 
     page: str
     heading: str
@@ -63,7 +63,7 @@ def _blocks_of(page: str, language: str) -> Iterator[Block]:
 
 
 class Names(dict[str, Any]):
-    """The names of a reader's stack, each made when a block first asks for it."""
+    """The names in a reader's stack, each created when a block first uses it."""
 
     def __init__(self, stack: Stack, agent: Path) -> None:
         super().__init__(

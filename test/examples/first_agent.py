@@ -27,7 +27,7 @@ STRING = 7
 
 
 def install(requirements: Path) -> Path:
-    """A virtual environment with these packages, made again only if they change; returns its Python."""
+    """Create a virtual environment with these packages, unless it exists; returns its Python."""
     digest = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
     folder = ROOT / "build/first-agent" / digest
     if not (folder / "installed").exists():
@@ -39,7 +39,7 @@ def install(requirements: Path) -> Path:
 
 
 def arm64_packages(requirements: Path) -> list[str]:
-    """What pip would install on Linux for ARM with Python 3.13, from wheels alone."""
+    """What pip would install on ARM Linux with Python 3.13, from wheels only."""
     linux = ("manylinux2014", "manylinux_2_17", "manylinux_2_28")
     platforms = [f"--platform={name}_aarch64" for name in linux]
     options = ["--only-binary=:all:", "--python-version=3.13", "--target=unused", "--ignore-installed"]

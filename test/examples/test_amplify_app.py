@@ -70,14 +70,12 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Backend]:
         ),
     ],
 )
-def test_the_mode_is_chosen_and_its_reason_is_told(
-    backends: Mapping[str, Backend], name: str, note: str
-) -> None:
+def test_states_the_mode_and_its_reason(backends: Mapping[str, Backend], name: str, note: str) -> None:
     assert backends[name].note == f"image build: {note} [ack: arm64-agent-image:build]"
     assert f"image build: {note}\n" in backends[name].printed
 
 
-def test_an_arm_sandbox_has_one_docker_asset_and_nothing_of_codebuild(
+def test_an_arm_sandbox_has_one_docker_asset_and_no_codebuild_resources(
     backends: Mapping[str, Backend],
 ) -> None:
     backend = backends["ARM sandbox"]
@@ -123,7 +121,7 @@ def test_the_repository_has_a_name_that_agentcore_accepts(backends: Mapping[str,
     assert len(repository) <= 256
 
 
-def test_each_branch_has_a_repository_of_its_own(backends: Mapping[str, Backend]) -> None:
+def test_each_branch_has_its_own_repository(backends: Mapping[str, Backend]) -> None:
     ids = ["0a1b2c3d-0000-4000-8000-000000000000", "4e5f6a7b-0000-4000-8000-000000000000"]
     for name in BRANCHES:
         declared = backends[name].agent.only(REPOSITORY).properties["RepositoryName"]

@@ -42,7 +42,7 @@ def types(template: Template) -> set[str]:
 
 
 def row(name: str) -> set[str]:
-    """What a row of a table names as code."""
+    """The code in a row of a table."""
     (line,) = re.findall(rf"^\| {name} \| (.*) \|$", PAGE, re.MULTILINE)
     return set(re.findall(r"`([^`]+)`", line))
 

@@ -28,7 +28,7 @@ SHOWN = {
 
 
 @pytest.mark.parametrize(("file", "name"), SHOWN.items())
-def test_the_page_shows_the_file_as_it_is(file: str, name: str) -> None:
+def test_the_page_shows_the_file_unchanged(file: str, name: str) -> None:
     content = re.escape((EXAMPLE / file).read_text())
     assert re.search(rf"`{re.escape(name)}`:\n\n```\w*\n{content}```\n", PAGE)
 
@@ -52,7 +52,7 @@ def test_every_package_has_a_wheel_for_arm(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", AGENTS)
-def test_the_agent_speaks_the_contract_of_agentcore(kind: str, tmp_path: Path) -> None:
+def test_the_agent_follows_the_contract_of_agentcore(kind: str, tmp_path: Path) -> None:
     with first_agent.running(AGENTS[kind], tmp_path / "log") as address:
         with urllib.request.urlopen(f"{address}/ping", timeout=10) as answer:
             assert json.load(answer)["status"] == "Healthy"

@@ -1,4 +1,4 @@
-"""What happens to Runtimes, images and permissions on the ways that docs/migrating.md describes."""
+"""What happens to Runtimes, images and permissions in the migrations of docs/migrating.md."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Deploy = Callable[..., Assembly]
 
 @pytest.fixture
 def deploy(tmp_path: Path, agent: Path) -> Deploy:
-    """Synthesizes the app as a step of the migration leaves it."""
+    """Synthesizes the app as it is after a step of the migration."""
     steps = []
 
     def synthesized(*parts: Fill, mode: str = "codebuild") -> Assembly:
@@ -108,7 +108,7 @@ def test_keeping_deploy_time_build_changes_neither_its_repository_nor_its_build(
         assert before.only(kind) == after.only(kind)
 
 
-def test_a_retained_repository_stays_and_can_still_be_pulled_from(deploy: Deploy) -> None:
+def test_a_retained_repository_stays_and_can_still_be_pulled(deploy: Deploy) -> None:
     first = deploy(builds_with_deploy_time_build, page("Keeping the old images", 1)).only
     assert first.only(REPOSITORY).body["DeletionPolicy"] == "Retain"
     second = deploy(page("From deploy-time-build", 2), has_a_runtime, page("Keeping the old images", 2)).only
@@ -117,7 +117,7 @@ def test_a_retained_repository_stays_and_can_still_be_pulled_from(deploy: Deploy
 
 
 @pytest.mark.parametrize("mode", ["local", "codebuild"])
-def test_from_an_asset_the_image_gets_another_tag(deploy: Deploy, mode: str) -> None:
+def test_moving_from_an_asset_changes_the_tag(deploy: Deploy, mode: str) -> None:
     heading = "From AgentRuntimeArtifact.from_asset"
     before, after = (deploy(page(heading, number), mode=mode) for number in (1, 2))
     assert changes(before.only.only(RUNTIME), after.only.only(RUNTIME)) == {"AgentRuntimeArtifact"}

@@ -1,4 +1,4 @@
-"""The Python examples, each synthesized in a process of its own as on a machine of the given kind."""
+"""The Python examples, synthesized as on an x86 machine and on an ARM machine."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_the_first_agent_may_call_its_model(synthesized: Synthesis) -> None:
     assert ":bedrock:*::foundation-model/*" in canonical(statement["Resource"])
 
 
-def test_an_own_repository_is_used_as_it_is(synthesized: Synthesis) -> None:
+def test_an_existing_repository_is_used_unchanged(synthesized: Synthesis) -> None:
     template = synthesized("existing-apps/own_repository.py")["OwnRepository"]
     repository = template.only(REPOSITORY)
     image = template.only(IMAGE).properties
@@ -124,7 +124,7 @@ def test_the_build_runs_in_private_subnets(synthesized: Synthesis) -> None:
     assert all("PrivateSubnet" in subnet["Ref"] for subnet in subnets)
 
 
-def test_a_private_base_image_gets_its_login_and_its_permission(synthesized: Synthesis) -> None:
+def test_the_build_logs_in_to_pull_a_private_base_image(synthesized: Synthesis) -> None:
     template = synthesized("existing-apps/private_base_image.py")["PrivateBaseImage"]
     found = variables(template)
     assert found["REGISTRY_0_REGION"]["Value"] == "eu-west-1"
@@ -136,7 +136,7 @@ def test_a_private_base_image_gets_its_login_and_its_permission(synthesized: Syn
     assert any("repository/base-images/python" in policy for policy in allowed)
 
 
-def test_build_secrets_are_named_and_never_written_down(synthesized: Synthesis) -> None:
+def test_the_template_names_build_secrets_without_their_values(synthesized: Synthesis) -> None:
     app = "existing-apps/build_secrets.py"
     assembly = synthesized(app)
     template = assembly["BuildSecrets"]
@@ -169,7 +169,7 @@ def test_a_pipeline_needs_no_docker(synthesized: Synthesis) -> None:
     assert not any(p.properties["Environment"]["PrivilegedMode"] for p in projects)
 
 
-def test_the_template_of_the_pipeline_names_no_source_of_an_agent(synthesized: Synthesis) -> None:
+def test_the_pipeline_template_does_not_depend_on_the_source_of_an_agent(synthesized: Synthesis) -> None:
     assembly = synthesized("pipelines/app.py", X86, CODEBUILD_BUILD_ID="pipeline:1")
     (pipeline,) = [template for template in assembly.templates.values() if not template.all(RUNTIME)]
     assert assembly.source_asset.name.removeprefix("asset.") not in pipeline.text

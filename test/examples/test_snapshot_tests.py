@@ -1,4 +1,4 @@
-"""A consumer's snapshot holds in another checkout, on another kind of machine and in Amplify Console."""
+"""A snapshot of an app matches in another checkout, on another kind of machine and in Amplify Console."""
 
 import os
 import shutil
@@ -38,7 +38,9 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("architecture", "variables"), [("arm64", {}), ("x64", {"AWS_BRANCH": "main", "CI": "true"})]
 )
-def test_the_snapshot_holds_elsewhere(checkout: Path, architecture: str, variables: dict[str, str]) -> None:
+def test_the_snapshot_matches_on_other_machines(
+    checkout: Path, architecture: str, variables: dict[str, str]
+) -> None:
     (checkout.parent / "agent" / "__pycache__").mkdir()
     (checkout.parent / "agent" / "__pycache__" / "server.cpython-313.pyc").write_bytes(b"other")
     result = run(checkout, architecture, **variables)
@@ -52,6 +54,6 @@ def test_fails_when_the_stack_changes(checkout: Path) -> None:
     assert run(checkout, "arm64").returncode != 0
 
 
-def test_new_code_of_the_agent_changes_nothing_in_it(checkout: Path) -> None:
+def test_a_code_change_does_not_change_the_snapshot(checkout: Path) -> None:
     (checkout.parent / "agent" / "server.py").write_text("print('new')\n")
     assert run(checkout, "arm64").returncode == 0

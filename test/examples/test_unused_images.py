@@ -134,18 +134,18 @@ def test_keeps_an_image_that_has_another_tag_in_use(ecr: Any) -> None:
     assert found(ecr, control(container(f":{IN_USE}"))) == set()
 
 
-def test_keeps_what_the_construct_did_not_tag(ecr: Any) -> None:
+def test_keeps_images_that_the_construct_did_not_tag(ecr: Any) -> None:
     for tags in (("latest",), (f"cache-{OLD}",), (OLD, "release-1")):
         push(ecr, *tags)
     assert found(ecr, control(container(f":{IN_USE}"))) == set()
 
 
-def test_keeps_what_is_young(ecr: Any) -> None:
+def test_keeps_recent_images(ecr: Any) -> None:
     push(ecr, OLD)
     assert found(ecr, control(container(f":{IN_USE}")), before=NOW - timedelta(days=30)) == set()
 
 
-def test_a_version_of_another_repository_keeps_nothing_here(ecr: Any) -> None:
+def test_a_version_that_uses_another_repository_keeps_no_image(ecr: Any) -> None:
     push(ecr, OLD)
     assert found(ecr, control(container(f":{OLD}", "agents/one-more"))) == {OLD}
 
@@ -160,7 +160,7 @@ def test_a_version_that_runs_code_from_s3_has_no_image(ecr: Any) -> None:
     assert found(ecr, control({"codeConfiguration": code})) == {OLD}
 
 
-def test_an_error_of_agentcore_ends_it_before_anything_is_deleted(ecr: Any) -> None:
+def test_an_agentcore_error_stops_it_before_it_deletes_anything(ecr: Any) -> None:
     push(ecr, OLD)
     client = boto3.client("bedrock-agentcore-control", region_name=REGION)
     with Stubber(client) as stub:
@@ -169,7 +169,7 @@ def test_an_error_of_agentcore_ends_it_before_anything_is_deleted(ecr: Any) -> N
             found(ecr, client)
 
 
-def test_deletes_what_it_listed_and_nothing_else(ecr: Any) -> None:
+def test_deletes_only_what_it_listed(ecr: Any) -> None:
     for tag in (IN_USE, OLD):
         push(ecr, tag)
     agentcore = control(container(f":{IN_USE}"))

@@ -46,30 +46,32 @@ def assembly(tarball: dict[str, bytes]) -> dict[str, Any]:
     return document
 
 
-def test_it_is_found_among_the_packages_of_npm(package: dict[str, Any]) -> None:
+def test_construct_hub_discovers_the_package(package: dict[str, Any]) -> None:
     assert package["jsii"]
     assert {"aws-cdk-lib", "constructs"} <= set(package["peerDependencies"])
     assert set(package["keywords"]) >= FRAMEWORK_KEYWORDS
 
 
-def test_it_is_ingested(package: dict[str, Any], assembly: dict[str, Any], tarball: dict[str, bytes]) -> None:
+def test_construct_hub_ingests_the_package(
+    package: dict[str, Any], assembly: dict[str, Any], tarball: dict[str, bytes]
+) -> None:
     for field in ("name", "version", "license"):
         assert package[field] == assembly[field]
     assert package["license"].startswith(ALLOWED_LICENSES)
     assert [name for name in tarball if LICENSE_FILE.fullmatch(name)]
 
 
-def test_it_is_listed_for_the_second_major_version_of_the_cdk(assembly: dict[str, Any]) -> None:
+def test_the_package_is_listed_for_cdk_v2(assembly: dict[str, Any]) -> None:
     assert re.match(r"\^2\.", assembly["dependencies"]["aws-cdk-lib"])
 
 
-def test_its_page_has_a_readme_and_each_language_that_is_published(assembly: dict[str, Any]) -> None:
+def test_the_page_has_a_readme_and_every_published_language(assembly: dict[str, Any]) -> None:
     assert assembly["readme"]["markdown"].startswith("# ")
     assert set(assembly["targets"]) >= LANGUAGES
     assert assembly["docs"]["stability"] == "stable"
 
 
-def test_its_links_lead_to_the_repository(package: dict[str, Any]) -> None:
+def test_the_links_lead_to_the_repository(package: dict[str, Any]) -> None:
     repository = "https://github.com/arm64-agent-image/arm64-agent-image"
     assert package["repository"]["url"].startswith(repository)
     assert package["homepage"].startswith(repository)

@@ -1,4 +1,4 @@
-"""Whoever follows README in an empty folder, with the packed artifacts, gets an app that synthesizes."""
+"""Following README in an empty folder with the packed artifacts gives an app that synthesizes."""
 
 from __future__ import annotations
 
