@@ -90,7 +90,9 @@ class CdkCli:
     def environment(self) -> dict[str, str]:
         """No profile, no telemetry, no notices: only the emulated account is contacted."""
         inherited = {
-            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "CDK_")) or name == "CDK_VALIDATION"
         }
         return {
             **inherited,
