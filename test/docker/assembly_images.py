@@ -28,7 +28,7 @@ from image_builder.function.assembly.limits import Deadline
 
 from test.docker import assembly_corpus as corpus
 from test.rehearsal import base_images
-from test.rehearsal.engine import Engine
+from test.rehearsal.docker_engine import Engine
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG = "application/vnd.docker.container.image.v1+json"

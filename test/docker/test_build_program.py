@@ -27,6 +27,7 @@ from image_builder.build_program.settings import Settings
 from test.image_builder.build_program.entrypoints import ARM64, STARTS, X86_64, Start, write_image
 from test.image_builder.build_program.fake_host import HOSTILE, IMAGE, PREVIOUS_TAG, TAG, FakeHost
 from test.rehearsal import debian, engine
+from test.rehearsal.docker_engine import Engine
 from test.rehearsal.processes import free_port, spawn, stop, wait_until
 
 NOTHING = "FROM scratch\nCOPY Dockerfile /\n"
@@ -43,7 +44,7 @@ MANIFESTS = [
 class Docker:
     """A real engine, and a work folder as the phase before the build leaves it."""
 
-    engine: engine.Engine
+    engine: Engine
     settings: Settings
 
     @property
@@ -78,7 +79,7 @@ class Registry:
 
 
 @pytest.fixture(scope="module")
-def real_engine() -> Iterator[engine.Engine]:
+def real_engine() -> Iterator[Engine]:
     if sentence := engine.missing():
         pytest.skip(sentence)
     with engine.engine() as running:
@@ -86,7 +87,7 @@ def real_engine() -> Iterator[engine.Engine]:
 
 
 @pytest.fixture(scope="module")
-def registry(real_engine: engine.Engine) -> Iterator[Registry]:
+def registry(real_engine: Engine) -> Iterator[Registry]:
     if not debian.is_debian() or not real_engine.is_on_this_machine:
         pytest.skip("the registry is a Debian package that runs on the engine's machine")
     root = debian.unpacked("docker-registry", [f"docker-registry/{debian.SUITE}"])
@@ -121,7 +122,7 @@ def _listens(host: str) -> bool:
 
 
 @pytest.fixture
-def docker(real_engine: engine.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Docker]:
+def docker(real_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Docker]:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/docker").symlink_to(real_engine.docker)
     for name, value in real_engine.environment.items():

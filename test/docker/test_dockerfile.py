@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from test.rehearsal import engine
+from test.rehearsal.docker_engine import Engine
 from test.synth import new_app, new_image
 
 DOCKERFILES = int(os.environ.get("DOCKERFILES", "60"))
@@ -35,7 +36,7 @@ compared = settings(
 class Comparison:
     """A Docker engine, and a build context that both Docker and the library read."""
 
-    engine: engine.Engine
+    engine: Engine
     context: Path
     scratch: Path
 

@@ -12,8 +12,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
+from .docker_engine import Engine
 from .emulated_aws import EmulatedAws
-from .engine import Engine
 from .processes import RehearsalError, free_port
 
 TIMEOUT = 60.0

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import debian
-from .engine import Engine
+from .docker_engine import Engine
 
 BUSYBOX = "busybox-static"
 PYTHON = (

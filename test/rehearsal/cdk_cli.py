@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from .docker_engine import Engine
 from .emulated_aws import ACCOUNT, EmulatedAws
-from .engine import Engine
 from .processes import RehearsalError
 
 TIMEOUT = 240.0

@@ -16,7 +16,7 @@ import boto3
 from botocore.config import Config
 
 from .aws.namespace import remove_all
-from .engine import Engine
+from .docker_engine import Engine
 from .processes import answers, free_port, spawn, stop, wait_until
 from .progress import step
 

@@ -1,4 +1,4 @@
-"""The Docker engine: the one that this machine has, or a private one that leaves no trace."""
+"""The Docker engine of a rehearsal: the one that this machine has, or a private one."""
 
 from __future__ import annotations
 
@@ -9,71 +9,18 @@ import platform
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from . import binfmt, debian
-from .processes import RehearsalError, spawn, stop, wait_until
-from .progress import say, step
-from .reference_counting import reference_counted
+from .docker_engine import Engine
+from .private_engine import private_engine
+from .processes import RehearsalError
+from .progress import say
 
-ENGINE_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "containerd")
 DEFAULT_HOST = "unix:///var/run/docker.sock"
-BRIDGE = Path("/sys/class/net/docker0")
 QEMU_PACKAGES = (f"qemu-user/{debian.SUITE}",)
-
-
-@dataclass(frozen=True)
-class Engine:
-    """A Docker engine that builds linux/arm64, and how to reach it."""
-
-    docker: str
-    private: bool
-    plugins: Sequence[str]
-    environment: Mapping[str, str]
-    packages: Path | None = None
-
-    @property
-    def is_on_this_machine(self) -> bool:
-        """Whether the engine listens on a socket of this machine."""
-        return self.environment["DOCKER_HOST"].startswith("unix://")
-
-    def run(self, *arguments: str, check: bool = True) -> str:
-        """Run the docker command line and return what it printed."""
-        result = subprocess.run(
-            [self.docker, *arguments], env={**os.environ, **self.environment}, capture_output=True, text=True
-        )
-        if check and result.returncode:
-            raise RehearsalError(
-                f"docker {' '.join(arguments[:3])} failed: {(result.stderr or result.stdout).strip()}"
-            )
-        return result.stdout.strip()
-
-    def images(self) -> set[str]:
-        """The ids of all images of the engine."""
-        return set(self.run("image", "ls", "--all", "--quiet", "--no-trunc").split())
-
-    def containers(self, *filters: str) -> set[str]:
-        """The ids of all containers of the engine, or of those that pass the filters."""
-        options = [f"--filter={each}" for each in filters]
-        return set(self.run("container", "ls", "--all", "--quiet", "--no-trunc", *options).split())
-
-    def build_cache(self) -> set[str]:
-        """The ids of the build cache records."""
-        lines = self.run("buildx", "du", check=False).splitlines()
-        return {
-            line.split()[0].rstrip("*")
-            for line in lines[1:]
-            if len(line.split()) > 2 and len(line.split()[0]) > 20
-        }
-
-    def prune_build_cache(self) -> None:
-        """Empty the build cache of a private engine, as it is on a fresh CodeBuild host."""
-        if not self.private:
-            raise RehearsalError("the build cache of this machine's own engine is not emptied")
-        self.run("buildx", "prune", "--all", "--force")
 
 
 @contextlib.contextmanager
@@ -81,7 +28,7 @@ def engine() -> Iterator[Engine]:
     """An engine for the duration of the block."""
     with contextlib.ExitStack() as stack:
         found = _existing()
-        chosen = _with_own_configuration(found or stack.enter_context(_private_engine()), stack)
+        chosen = _with_own_configuration(found or stack.enter_context(_private()), stack)
         if found:
             say(f"  using the Docker engine at {found.environment['DOCKER_HOST']}")
             stack.enter_context(_left_as_found(chosen))
@@ -145,6 +92,12 @@ def _context_host(docker: str) -> str:
     return result.stdout.strip() if result.returncode == 0 else ""
 
 
+def _private() -> contextlib.AbstractContextManager[Engine]:
+    if sentence := missing():
+        raise RehearsalError(sentence)
+    return private_engine()
+
+
 @contextlib.contextmanager
 def _left_as_found(found: Engine) -> Iterator[None]:
     images, containers, cache = found.images(), found.containers(), found.build_cache()
@@ -172,7 +125,7 @@ def curated(*, containerd_store: bool) -> Iterator[Engine]:
             yield found
         return
     with contextlib.ExitStack() as stack:
-        private = _private_engine(debian.CURATED, containerd_store=containerd_store)
+        private = private_engine(debian.CURATED, containerd_store=containerd_store)
         chosen = _with_own_configuration(stack.enter_context(private), stack)
         _enter_emulation(stack)
         yield chosen
@@ -182,94 +135,3 @@ def _enter_emulation(stack: contextlib.ExitStack) -> None:
     if binfmt.is_needed(debian.cache_folder()) and debian.is_debian():
         root = debian.unpacked("qemu", QEMU_PACKAGES, keep="qemu-aarch64")
         stack.enter_context(binfmt.registered(root / "usr/bin/qemu-aarch64", debian.cache_folder()))
-
-
-@contextlib.contextmanager
-def _private_engine(suite: str = debian.SUITE, *, containerd_store: bool = True) -> Iterator[Engine]:
-    sentence = missing()
-    if sentence:
-        raise RehearsalError(sentence)
-    own = debian.codename()
-    packages = [f"{name}/{suite}" for name in ENGINE_PACKAGES] + [f"runc/{own}", f"libseccomp2/{own}"]
-    root = debian.unpacked("docker", packages)
-    with reference_counted("docker0", debian.cache_folder(), lambda: not BRIDGE.exists(), _delete_bridge):
-        folder = Path(tempfile.mkdtemp(prefix="arm64-engine-"))
-        try:
-            with _started(root, folder, containerd_store) as private:
-                try:
-                    yield private
-                finally:
-                    for container in private.containers():
-                        private.run("container", "rm", "--force", container, check=False)
-        finally:
-            _remove(folder)
-
-
-def _delete_bridge() -> None:
-    if shutil.which("ip"):
-        subprocess.run(["ip", "link", "delete", BRIDGE.name], capture_output=True, check=False)
-
-
-def _remove(folder: Path) -> None:
-    for _ in range(10):
-        _unmount_below(folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
-        time.sleep(0.5)
-
-
-@contextlib.contextmanager
-def _started(root: Path, folder: Path, containerd_store: bool) -> Iterator[Engine]:
-    config = {
-        "data-root": str(folder / "data"),
-        "exec-root": str(folder / "exec"),
-        "pidfile": str(folder / "dockerd.pid"),
-        "hosts": [f"unix://{folder}/docker.sock"],
-        "features": {"containerd-snapshotter": containerd_store},
-        # engines that run at the same time share docker0, so each needs addresses of its own; without the
-        # address of the bridge, Docker 28 gives it one of its own, and cuts the others off
-        "bip": "172.17.0.1/16",
-        "fixed-cidr": f"172.17.{os.getpid() % 254 + 1}.0/24",
-        "iptables": False,
-        "ip6tables": False,
-        "ip-forward": False,
-        "userland-proxy-path": str(root / "usr/sbin/docker-proxy"),
-    }
-    (folder / "daemon.json").write_text(json.dumps(config))
-    libraries = next(root.glob("usr/lib/*-linux-gnu"))
-    path = f"{root}/usr/bin:{root}/usr/sbin:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    private = Engine(
-        str(root / "usr/bin/docker"),
-        private=True,
-        plugins=[str(root / "usr/libexec/docker/cli-plugins")],
-        environment={"DOCKER_HOST": f"unix://{folder}/docker.sock"},
-        packages=root,
-    )
-    log = folder / "dockerd.log"
-    with step("starting a private Docker engine"):
-        daemon = spawn(
-            [str(root / "usr/sbin/dockerd"), "--config-file", str(folder / "daemon.json")],
-            log,
-            {**os.environ, "PATH": path, "LD_LIBRARY_PATH": str(libraries)},
-        )
-        try:
-            wait_until(
-                lambda: bool(private.run("version", "-f", "{{.Server.Version}}", check=False)),
-                "dockerd",
-                daemon,
-                log,
-            )
-        except BaseException:
-            stop(daemon)
-            raise
-    try:
-        yield private
-    finally:
-        stop(daemon, timeout=30)
-
-
-def _unmount_below(folder: Path) -> None:
-    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    for mount in sorted((mount for mount in mounts if mount.startswith(f"{folder}/")), reverse=True):
-        subprocess.run(["umount", "--lazy", mount], check=False)

@@ -13,8 +13,9 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from . import base_images, cdk_cli
+from .docker_engine import Engine
 from .emulated_aws import DEFAULT_REGION, EmulatedAws, Region, emulated_aws
-from .engine import Engine, engine
+from .engine import engine
 from .processes import RehearsalError, sigterm_as_interrupt
 from .progress import step
 

@@ -16,7 +16,7 @@ import pytest
 from arm64_agent_image import Arm64AgentRuntimeArtifact
 
 from . import apps, queries
-from .engine import Engine
+from .docker_engine import Engine
 from .environment import Environment
 
 DOCKERFILE = "FROM scratch\nCOPY . /\n"

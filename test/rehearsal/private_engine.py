@@ -1,0 +1,111 @@
+"""A private Docker engine on Debian, which leaves no trace."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import debian
+from .docker_engine import Engine
+from .processes import spawn, stop, wait_until
+from .progress import step
+from .reference_counting import reference_counted
+
+ENGINE_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "containerd")
+BRIDGE = Path("/sys/class/net/docker0")
+
+
+@contextlib.contextmanager
+def private_engine(suite: str = debian.SUITE, *, containerd_store: bool = True) -> Iterator[Engine]:
+    """An engine of Debian's packages in this suite, for the duration of the block."""
+    own = debian.codename()
+    packages = [f"{name}/{suite}" for name in ENGINE_PACKAGES] + [f"runc/{own}", f"libseccomp2/{own}"]
+    root = debian.unpacked("docker", packages)
+    with reference_counted("docker0", debian.cache_folder(), lambda: not BRIDGE.exists(), _delete_bridge):
+        folder = Path(tempfile.mkdtemp(prefix="arm64-engine-"))
+        try:
+            with _started(root, folder, containerd_store) as private:
+                try:
+                    yield private
+                finally:
+                    for container in private.containers():
+                        private.run("container", "rm", "--force", container, check=False)
+        finally:
+            _remove(folder)
+
+
+def _delete_bridge() -> None:
+    if shutil.which("ip"):
+        subprocess.run(["ip", "link", "delete", BRIDGE.name], capture_output=True, check=False)
+
+
+def _remove(folder: Path) -> None:
+    for _ in range(10):
+        _unmount_below(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.5)
+
+
+@contextlib.contextmanager
+def _started(root: Path, folder: Path, containerd_store: bool) -> Iterator[Engine]:
+    config = {
+        "data-root": str(folder / "data"),
+        "exec-root": str(folder / "exec"),
+        "pidfile": str(folder / "dockerd.pid"),
+        "hosts": [f"unix://{folder}/docker.sock"],
+        "features": {"containerd-snapshotter": containerd_store},
+        # engines that run at the same time share docker0, so each needs addresses of its own; without the
+        # address of the bridge, Docker 28 gives it one of its own, and cuts the others off
+        "bip": "172.17.0.1/16",
+        "fixed-cidr": f"172.17.{os.getpid() % 254 + 1}.0/24",
+        "iptables": False,
+        "ip6tables": False,
+        "ip-forward": False,
+        "userland-proxy-path": str(root / "usr/sbin/docker-proxy"),
+    }
+    (folder / "daemon.json").write_text(json.dumps(config))
+    libraries = next(root.glob("usr/lib/*-linux-gnu"))
+    path = f"{root}/usr/bin:{root}/usr/sbin:{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    private = Engine(
+        str(root / "usr/bin/docker"),
+        private=True,
+        plugins=[str(root / "usr/libexec/docker/cli-plugins")],
+        environment={"DOCKER_HOST": f"unix://{folder}/docker.sock"},
+        packages=root,
+    )
+    log = folder / "dockerd.log"
+    with step("starting a private Docker engine"):
+        daemon = spawn(
+            [str(root / "usr/sbin/dockerd"), "--config-file", str(folder / "daemon.json")],
+            log,
+            {**os.environ, "PATH": path, "LD_LIBRARY_PATH": str(libraries)},
+        )
+        try:
+            wait_until(
+                lambda: bool(private.run("version", "-f", "{{.Server.Version}}", check=False)),
+                "dockerd",
+                daemon,
+                log,
+            )
+        except BaseException:
+            stop(daemon)
+            raise
+    try:
+        yield private
+    finally:
+        stop(daemon, timeout=30)
+
+
+def _unmount_below(folder: Path) -> None:
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for mount in sorted((mount for mount in mounts if mount.startswith(f"{folder}/")), reverse=True):
+        subprocess.run(["umount", "--lazy", mount], check=False)
