@@ -15,7 +15,21 @@ PAGE = ROOT / "docs/troubleshooting.md"
 TYPESCRIPT = ROOT / "src/arm64_agent_image"
 PYTHON = TYPESCRIPT / "image_builder"
 SYNTHESIS = ("throw validationError(", "addWarningV2(")
-LITERAL = re.compile("['`]")
+LITERAL = re.compile("['`](?!arm64-agent-image:|, )")
+PLACEHOLDER = re.compile(r"\$\{((?:[^{}]|\{[^{}]*\})*)\}")
+TOKEN = re.compile(
+    r"""(?P<literal>'(?:\\.|[^'\\\n])*'|`(?:\\.|\$\{(?:[^{}]|\{[^{}]*\})*\}|[^`\\])*`)"""
+    r"""|/(?![\s*/])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\n\[])+/"""
+)
+"""A literal, or a regular expression, whose quotes begin none."""
+DESCRIPTIONS = {
+    "Amazon ECR encrypts every repository",
+    "Builds an agent image",
+    "Keep the newest two layer caches",
+    "The function that it calls logs every step",
+}
+"""Texts in the template, not messages."""
+OF_THE_CDK = {"ARM images do not support Lambda ComputeTypes"}
 EXPLANATIONS = {"explain", "unexpected"}
 FALLBACKS = {"DeclinedError", "NoPlanError", "UnknownOperationError"}
 """Reasons to build an image instead of assembling it, which fail nothing."""
@@ -41,12 +55,57 @@ def arguments(code: str, start: int) -> str:
     raise AssertionError(code[start : start + 80])
 
 
-def synthesis_messages() -> Iterator[str]:
+def calls_that_report() -> Iterator[str]:
     for path in sorted(TYPESCRIPT.rglob("*.ts")):
         code = path.read_text()
         for call in SYNTHESIS:
             for found in re.finditer(re.escape(call), code):
                 yield f"{path.name}: {arguments(code, found.end())}"
+
+
+def literals(code: str) -> Iterator[str]:
+    """The texts in TypeScript code, joined where `+` connects literals, with dots for what varies."""
+    code = re.sub(r"^\s*(/?\*|//).*$", "", code, flags=re.MULTILINE)
+    joined, end = "", 0
+    for found in TOKEN.finditer(code):
+        if found["literal"]:
+            connected = re.fullmatch(r"\s*\+\s*", code[end : found.start()])
+            if joined and not connected:
+                yield joined
+            joined, end = f"{joined if connected else ''}{filled(found['literal'])}", found.end()
+    yield joined
+
+
+def filled(literal: str) -> str:
+    """A literal without its quotes, in which each placeholder is a name in Python, or dots."""
+    return re.sub(r"\\(.)", r"\1", PLACEHOLDER.sub(lambda found: value(found[1]), literal[1:-1]))
+
+
+def value(expression: str) -> str:
+    named = re.fullmatch(r"(property|inAppLanguage)\('([\w.]+)'\)", expression)
+    if named is None:
+        return "..."
+    name = ".".join(re.sub("(?<!^)[A-Z]", lambda m: f"_{m[0]}", part).lower() for part in named[2].split("."))
+    return f"'{name}'" if named[1] == "property" else name
+
+
+def synthesis_messages() -> list[str]:
+    """What is wrong, of every text that says what to do after a semicolon."""
+    texts = [text for path in TYPESCRIPT.rglob("*.ts") for text in literals(path.read_text())]
+    heads = {text.partition("; ")[0] for text in texts if "; " in text}
+    return sorted(heads - DESCRIPTIONS)
+
+
+def warning_ids() -> list[str]:
+    code = "".join(path.read_text() for path in TYPESCRIPT.rglob("*.ts"))
+    return sorted(set(re.findall(r"WarningV2\('arm64-agent-image:(\w+)'", code)))
+
+
+def listed_at_synthesis() -> list[str]:
+    """The texts in the tables of errors and warnings at synthesis."""
+    section = PAGE.read_text().partition("\n## Errors and warnings at synthesis\n")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`.+?`) \| ", section, re.MULTILINE)
+    return [span for cell in cells for span in re.findall(r"`([^`]+)`", cell)]
 
 
 def text(node: ast.expr) -> str:
@@ -86,11 +145,20 @@ def shows(span: str, message: str) -> bool:
     return re.search(".*".join(parts), span) is not None
 
 
-@pytest.mark.parametrize("message", list(synthesis_messages()))
+@pytest.mark.parametrize("message", list(calls_that_report()))
 def test_an_error_or_warning_at_synthesis_says_what_to_do_as_the_page_promises(message: str) -> None:
     assert "What to do follows the semicolon" in page()
     assert "; " in message or not LITERAL.search(message)
     assert not message.endswith((".'", ".`"))
+
+
+def test_the_page_lists_every_error_and_warning_at_synthesis_and_no_other() -> None:
+    assert sorted(listed_at_synthesis()) == sorted({*synthesis_messages(), *OF_THE_CDK})
+
+
+@pytest.mark.parametrize("id", warning_ids())
+def test_a_warning_is_marked_with_its_id(id: str) -> None:
+    assert f"arning `{id}`" in page()
 
 
 @pytest.mark.parametrize("message", deploy_time_messages())
@@ -111,7 +179,9 @@ def test_a_reason_to_build_instead_of_assembling_is_explained(line: str) -> None
 
 
 def test_messages_are_found() -> None:
-    assert len(list(synthesis_messages())) > 30
+    assert len(synthesis_messages()) > 50
+    assert "'directory' does not exist, got '...' (...)" in synthesis_messages()
+    assert len(warning_ids()) > 10
     assert len(deploy_time_messages()) > 25
     assert "access is still denied although IAM has had time to propagate new permissions" in (
         deploy_time_messages()

@@ -17,22 +17,22 @@ const AGENTCORE_URI = {
  * @see https://docs.aws.amazon.com/bedrock-agentcore-control/latest/APIReference/API_ContainerConfiguration.html
  */
 export function requireRepositoryName(scope: IConstruct, { repositoryName }: ecr.IRepository): void {
-  requirePart(scope, 'name', repositoryName, `${property('repository')} must have a name that AgentCore accepts`,
-    'use lower-case letters and digits, with single \'-\', \'_\', \'.\' and \'/\' between them');
+  requirePart(scope, 'name', repositoryName, `${property('repository')} must have a name that AgentCore accepts, got '${repositoryName}'; `
+    + 'use lower-case letters and digits, with single \'-\', \'_\', \'.\' and \'/\' between them');
 }
 
 export function requireTag(scope: IConstruct, tag: string): void {
-  requirePart(scope, 'tag', tag, `${property('tag')} must be 1 to 128 letters, digits, '_', '.' and '-'`,
-    `pass a digest to ${inAppLanguage('fromImageDigest')}()`);
+  requirePart(scope, 'tag', tag, `${property('tag')} must be 1 to 128 letters, digits, '_', '.' and '-', got '${tag}'; `
+    + `pass a digest to ${inAppLanguage('fromImageDigest')}()`);
 }
 
 export function requireDigest(scope: IConstruct, digest: string): void {
-  requirePart(scope, 'digest', digest, `${property('digest')} must be 'sha256:' and 64 lower-case hexadecimal digits`,
-    `pass a tag to ${inAppLanguage('fromImageTag')}()`);
+  requirePart(scope, 'digest', digest, `${property('digest')} must be 'sha256:' and 64 lower-case hexadecimal digits, got '${digest}'; `
+    + `pass a tag to ${inAppLanguage('fromImageTag')}()`);
 }
 
-function requirePart(scope: IConstruct, part: keyof typeof AGENTCORE_URI, value: string, rule: string, advice: string): void {
+function requirePart(scope: IConstruct, part: keyof typeof AGENTCORE_URI, value: string, message: string): void {
   if (!Token.isUnresolved(value) && !AGENTCORE_URI[part].test(value)) {
-    throw validationError(scope, `${rule}, got '${value}'; ${advice}`);
+    throw validationError(scope, message);
   }
 }

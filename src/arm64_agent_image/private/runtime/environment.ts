@@ -18,12 +18,12 @@ export function requireSameEnvironment(scope: IConstruct, { repository, buildPro
   const stack = Stack.of(scope);
   if (Token.compareStrings(stack.region, theirs.region) === TokenComparison.ONE_UNRESOLVED) {
     const [known, unknown] = Token.isUnresolved(stack.region) ? [theirs, stack] : [stack, theirs];
-    const problem = `${subject} and the image must be in the same region, but stack ${known.node.path} is in ${known.region} and the region of `
-      + `stack ${unknown.node.path} is not known at synthesis`;
+    const message = `${subject} and the image must be in the same region, but stack ${known.node.path} is in ${known.region} and the region of `
+      + `stack ${unknown.node.path} is not known at synthesis; set ${property('env')} of stack ${unknown.node.path}`;
     if (buildProject) {
-      throw validationError(scope, `${problem}; set ${property('env')} of stack ${unknown.node.path}`);
+      throw validationError(scope, message);
     }
-    Annotations.of(scope).addWarningV2('arm64-agent-image:unknownRegion', `${problem}; set ${property('env')} of stack ${unknown.node.path}`);
+    Annotations.of(scope).addWarningV2('arm64-agent-image:unknownRegion', message);
   }
   if (Token.compareStrings(mine.account, theirs.account) === TokenComparison.DIFFERENT) {
     Annotations.of(scope).addWarningV2('arm64-agent-image:otherAccount',
