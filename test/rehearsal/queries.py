@@ -10,13 +10,13 @@ from .emulated_aws import EmulatedAws
 
 
 def runtimes(aws: EmulatedAws) -> dict[str, dict[str, Any]]:
-    """The Runtimes of the account by name, with their ARN, URI and version."""
+    """The Runtimes of the account by name, with their ARN, version, and URI unless they run an archive."""
     control = aws.client("bedrock-agentcore-control")
     found = {}
     for page in control.get_paginator("list_agent_runtimes").paginate():
         for summary in page["agentRuntimes"]:
             runtime = control.get_agent_runtime(agentRuntimeId=summary["agentRuntimeId"])
-            uri = runtime["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"]
+            uri = runtime["agentRuntimeArtifact"].get("containerConfiguration", {}).get("containerUri")
             found[summary["agentRuntimeName"]] = {
                 "arn": runtime["agentRuntimeArn"],
                 "uri": uri,

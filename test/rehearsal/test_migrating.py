@@ -1,4 +1,4 @@
-"""From deploy-time-build's real construct to this one: docs/migrating.md."""
+"""From deploy-time-build's real construct and from a ZIP archive to this construct: docs/migrating.md."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from cdklabs.deploy_time_build import ContainerImageBuild
 from arm64_agent_image import Arm64AgentRuntimeArtifact
 
 from . import apps, queries
+from .cdk_cli import Outcome
 from .environment import BUSYBOX_BASE, Environment
 
 STACK, RUNTIME = "Migrated", "Migrated_Agent"
 
-pytestmark = pytest.mark.skipif(
+builds_with_the_peer = pytest.mark.skipif(
     not (shutil.which("unzip") and shutil.which("curl")),
     reason="deploy-time-build's build needs unzip and curl",
 )
@@ -30,17 +31,21 @@ pytestmark = pytest.mark.skipif(
 
 @dataclass
 class MigratedStack:
-    """A stack that deploy-time-build has deployed, and what it has left in the account."""
+    """A stack, before and after its migration."""
 
     environment: Environment
     folder: Path
     directory: Path
     old_repository: str = ""
 
-    def deploy(self, fill: apps.Fill) -> dict[str, Any]:
-        """Deploy the stack with these contents; returns its Runtime."""
+    def try_to_deploy(self, fill: apps.Fill) -> Outcome:
+        """Deploy the stack with these contents."""
         output = self.folder / fill.__name__
-        outcome = self.environment.cdk.deploy(apps.synthesize(output, **{STACK: fill}))
+        return self.environment.cdk.deploy(apps.synthesize(output, **{STACK: fill}))
+
+    def deploy(self, fill: apps.Fill) -> dict[str, Any]:
+        """The same, without a failure; returns the stack's Runtime."""
+        outcome = self.try_to_deploy(fill)
         assert outcome.succeeded, outcome.output
         return queries.runtimes(self.environment.aws)[RUNTIME]
 
@@ -72,6 +77,20 @@ class MigratedStack:
         old = ecr.Repository.from_repository_name(stack, "OldImages", self.old_repository)
         old.grant_pull(runtime)
 
+    def archive(self, stack: cdk.Stack) -> None:
+        """A Runtime that runs code from a ZIP archive."""
+        artifact = agentcore.AgentRuntimeArtifact.from_code_asset(
+            path=str(self.directory),
+            runtime=agentcore.AgentCoreRuntime.PYTHON_3_12,
+            entrypoint=["version.txt"],
+        )
+        agentcore.Runtime(stack, "Agent", runtime_name=RUNTIME, agent_runtime_artifact=artifact)
+
+    def archive_and_image(self, stack: cdk.Stack) -> None:
+        """The archive, and a second Runtime with an image."""
+        self.archive(stack)
+        apps.runtime(stack, "Image", apps.image(stack, "AgentImage", self.directory))
+
     def _peer(self, stack: cdk.Stack) -> ContainerImageBuild:
         return ContainerImageBuild(
             stack,
@@ -96,6 +115,7 @@ def stack(environment: Environment, tmp_path: Path) -> Iterator[MigratedStack]:
     environment.aws.delete_stack(STACK)
 
 
+@builds_with_the_peer
 def test_the_build_is_kept_without_a_new_one(stack: MigratedStack) -> None:
     before = stack.deploy(stack.before)
     began = stack.environment.aws.now()
@@ -103,6 +123,7 @@ def test_the_build_is_kept_without_a_new_one(stack: MigratedStack) -> None:
     assert stack.environment.aws.builds(began) == []
 
 
+@builds_with_the_peer
 def test_replacing_the_build_updates_the_runtime_in_place_and_deletes_the_old_repository(
     stack: MigratedStack,
 ) -> None:
@@ -115,6 +136,7 @@ def test_replacing_the_build_updates_the_runtime_in_place_and_deletes_the_old_re
     assert queries.platform(aws, after["uri"]) == "linux/arm64"
 
 
+@builds_with_the_peer
 def test_the_old_images_are_kept_if_the_policy_was_deployed_first(stack: MigratedStack) -> None:
     aws = stack.environment.aws
     before = stack.deploy(stack.retained)
@@ -124,3 +146,14 @@ def test_the_old_images_are_kept_if_the_policy_was_deployed_first(stack: Migrate
     assert old in queries.pullable_repositories(aws, STACK)
     assert queries.tags(aws, old) == {before["uri"].rpartition(":")[2]}
     aws.client("ecr").delete_repository(repositoryName=old, force=True)
+
+
+def test_a_runtime_keeps_its_archive_and_a_second_one_runs_the_image(stack: MigratedStack) -> None:
+    before = stack.deploy(stack.archive)
+    outcome = stack.try_to_deploy(stack.replaced)
+    assert not outcome.succeeded
+    assert "Agent artifact type cannot be updated" in outcome.one_line
+    assert stack.deploy(stack.archive_and_image)["arn"] == before["arn"]
+    second = queries.runtimes(stack.environment.aws)["Migrated_Image"]
+    assert second["arn"] != before["arn"]
+    assert queries.platform(stack.environment.aws, second["uri"]) == "linux/arm64"

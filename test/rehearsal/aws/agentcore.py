@@ -105,6 +105,8 @@ def _create(_logical_id: str, properties: Properties, _stack: str) -> tuple[str,
 def _update(identifier: str, old: Properties, new: Properties, stack: str) -> tuple[str, dict[str, str]]:
     if new["AgentRuntimeName"] != old["AgentRuntimeName"]:
         return _create("", new, stack)
+    if old["AgentRuntimeArtifact"].keys() != new["AgentRuntimeArtifact"].keys():
+        raise _refused("Agent artifact type cannot be updated")
     _check(new)
     return _kept(identifier, new, _call(service._update_agent_runtime(identifier, _body(new))))
 
@@ -116,25 +118,37 @@ def _delete(identifier: str, _properties_at_delete: Properties) -> None:
 
 
 def _check(properties: Properties) -> None:
-    uri = properties["AgentRuntimeArtifact"]["ContainerConfiguration"]["ContainerUri"]
+    uri = _uri(properties)
+    if uri is None:
+        return
     try:
         check(uri, properties["RoleArn"])
     except RefusedError as refusal:
         record("runtime", name=properties["AgentRuntimeName"], uri=uri, refused=str(refusal))
-        raise RefusedError(
-            f'Resource handler returned message: "Invalid request provided: {refusal}"'
-            " (HandlerErrorCode: InvalidRequest)"
-        ) from refusal
+        raise _refused(str(refusal)) from refusal
+
+
+def _refused(reason: str) -> RefusedError:
+    """The error as CloudFormation words it."""
+    return RefusedError(
+        f'Resource handler returned message: "Invalid request provided: {reason}"'
+        " (HandlerErrorCode: InvalidRequest)"
+    )
+
+
+def _uri(properties: Properties) -> str | None:
+    """The URI of the Runtime's image; None if it runs code from an archive, which nothing checks here."""
+    container = properties["AgentRuntimeArtifact"].get("ContainerConfiguration")
+    return str(container["ContainerUri"]) if container else None
 
 
 def _kept(identifier: str, properties: Properties, answer: dict[str, Any]) -> tuple[str, dict[str, str]]:
     _properties[identifier] = properties
-    uri = properties["AgentRuntimeArtifact"]["ContainerConfiguration"]["ContainerUri"]
     record(
         "runtime",
         name=properties["AgentRuntimeName"],
         id=identifier,
-        uri=uri,
+        uri=_uri(properties),
         version=answer["agentRuntimeVersion"],
     )
     return identifier, _attributes(answer)
