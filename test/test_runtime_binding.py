@@ -263,15 +263,17 @@ def test_two_l1_runtimes_of_one_literal_role_are_both_bound(app: App, stack: Sta
     ] == [1, 1]
 
 
+@pytest.mark.parametrize("bound", [True, False], ids=["bound", "not bound"])
 @pytest.mark.parametrize("build", [LOCAL, CODE_BUILD], ids=["local", "codebuild"])
 def test_a_runtime_of_the_alpha_module_is_bound(
-    app: App, stack: Stack, agent: Path, build: ImageBuild
+    app: App, stack: Stack, agent: Path, bound: bool, build: ImageBuild
 ) -> None:
     image = new_image(stack, agent, image_build=build)
     alpha = pytest.importorskip("aws_cdk.aws_bedrock_agentcore_alpha", reason="needs a newer CDK")
     artifact = alpha.AgentRuntimeArtifact.from_image_uri(image.image_uri)
     runtime = alpha.Runtime(stack, "Runtime", runtime_name="agent", agent_runtime_artifact=artifact)
-    image.bind_runtime(runtime)
+    if bound:
+        image.bind_runtime(runtime)
     template = synthesize(app).only
     assert_bound(template)
     assert template.container_uri == stack.resolve(image.image_uri)
