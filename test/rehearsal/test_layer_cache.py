@@ -15,7 +15,7 @@ HEAVY = """\
 ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 COPY requirements.txt /
-RUN echo installing the heavy dependencies && sleep 8 && touch /installed
+RUN echo installing the heavy dependencies && touch /installed
 COPY version.txt /
 """
 
@@ -36,23 +36,22 @@ def test_code_change_reuses_the_dependency_layer_from_the_registry(
     if not environment.engine.private:
         pytest.skip("the build cache of this machine's own engine is not emptied")
 
-    def deploy(version: str, requirements: str) -> tuple[float, list[str]]:
+    def deploy(version: str, requirements: str) -> list[str]:
         began = environment.aws.now()
         directory = apps.source(tmp_path / "agent", version, HEAVY)
         (directory / "requirements.txt").write_text(requirements)
         output = apps.synthesize(tmp_path / f"out-{version}", Cached=apps.agent(directory))
         outcome = environment.cdk.deploy(output)
         assert outcome.succeeded, outcome.output
-        (ended,) = builds_that_ended(environment, began)
-        return ended["seconds"], [event["line"] for event in environment.aws.journal("log", began)]
+        assert len(builds_that_ended(environment, began)) == 1
+        return [event["line"] for event in environment.aws.journal("log", began)]
 
-    cold, lines = deploy("1", "agent==1")
+    lines = deploy("1", "agent==1")
     assert any("installing the heavy dependencies" in line and "RUN" not in line for line in lines)
-    warm, lines = deploy("2", "agent==1")
+    lines = deploy("2", "agent==1")
     assert not any("installing the heavy dependencies" in line and "RUN" not in line for line in lines)
     assert any("CACHED" in line for line in lines)
-    assert warm < cold
-    _, lines = deploy("3", "agent==2")
+    lines = deploy("3", "agent==2")
     assert any("installing the heavy dependencies" in line and "RUN" not in line for line in lines)
 
     (uri,) = [r["uri"] for name, r in queries.runtimes(environment.aws).items() if name == "Cached_Agent"]
