@@ -9,6 +9,7 @@ import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class Comparison:
         targets = json.loads(done.stdout)["targets"]
         return list(dict.fromkeys(target["name"] for target in targets if target.get("name")))
 
-    @property
+    @cached_property
     def question(self) -> str:
         """The option that lists the stages: `call`, or `print` in older versions of buildx."""
         return "call" if "--call" in self.docker("--help").stdout else "print"
