@@ -20,7 +20,7 @@ def synthesis(bench: Bench) -> None:
     The CDK's validation of templates takes most of the time, whatever the app is. Each variant is therefore
     measured with it and without it.
     """
-    measure(bench, "validated", bench.repetitions(3), {})
+    measure(bench, "validated", bench.repetitions(9), {})
     measure(bench, "not validated", bench.repetitions(7, quick=2), WITHOUT_VALIDATION)
 
 

@@ -20,7 +20,7 @@ const BUILDSPEC = 'image_builder/build_program/buildspec.yml';
  *
  * @see https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-available.html
  */
-const DEFAULT_BUILD_IMAGE = codebuild.LinuxArmBuildImage.fromCodeBuildImageId('aws/codebuild/amazonlinux-aarch64-standard:4.0');
+const DEFAULT_BUILD_IMAGE = 'aws/codebuild/amazonlinux-aarch64-standard:4.0';
 
 /** The timeout of a build, which ends before CloudFormation's hour does. */
 export function buildTimeout(scope: Construct, { timeout = Duration.minutes(30) }: CodeBuildOptions): Duration {
@@ -61,7 +61,7 @@ export interface BuildProjectProps {
 export function buildProject(scope: Construct, props: BuildProjectProps): codebuild.Project {
   const { code, role, repository, logGroup, options } = props;
   const timeout = buildTimeout(scope, options);
-  const buildImage = options.buildImage ?? DEFAULT_BUILD_IMAGE;
+  const buildImage = options.buildImage ?? codebuild.LinuxArmBuildImage.fromCodeBuildImageId(DEFAULT_BUILD_IMAGE);
   if (!['ARM_CONTAINER', 'ARM_EC2'].includes(buildImage.type)) {
     throw validationError(scope, `${property('buildImage')} must be an ARM image that can run Docker, got ${buildImage.imageId} of type ${buildImage.type}; `
       + 'use a LinuxArmBuildImage');
