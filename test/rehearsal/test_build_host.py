@@ -330,7 +330,7 @@ def test_an_image_has_the_planned_size(project: Project) -> None:
 def test_builds_over_the_limit_wait_in_the_queue(project: Project) -> None:
     codebuild = project.aws.client("codebuild")
     project.aws.limit_builds(1)
-    running = project.start("sleep 4")
+    running = project.start("sleep 300")
     waiting = [project.start("true") for _ in range(5)]
     with pytest.raises(botocore.exceptions.ClientError) as refused:
         project.start("true")
@@ -340,11 +340,11 @@ def test_builds_over_the_limit_wait_in_the_queue(project: Project) -> None:
     }
     record = project.build(waiting[0])
     assert (record["buildStatus"], record["currentPhase"]) == ("IN_PROGRESS", "QUEUED")
-    for identifier in waiting[1:]:
+    stopped = [*waiting[1:], running]
+    for identifier in stopped:
         codebuild.stop_build(id=identifier)
-    assert {project.ended(identifier)["buildStatus"] for identifier in waiting[1:]} == {"STOPPED"}
+    assert {project.ended(identifier)["buildStatus"] for identifier in stopped} == {"STOPPED"}
     assert project.ended(waiting[0])["buildStatus"] == "SUCCEEDED"
-    assert project.build(running)["buildStatus"] == "SUCCEEDED"
 
 
 def test_a_build_times_out_in_the_queue(project: Project) -> None:
@@ -352,12 +352,13 @@ def test_a_build_times_out_in_the_queue(project: Project) -> None:
     with pytest.raises(botocore.exceptions.ClientError, match="more than 0 builds in queue"):
         project.start("true")
     project.aws.limit_builds(1)
-    running = project.start("sleep 4")
+    running = project.start("sleep 300")
     project.aws.plan_fault("QueuedTimeout", project=project.name, seconds=1)
     record = project.ended(project.start("true"))
     assert record["buildStatus"] == "TIMED_OUT"
     assert [phase["phaseType"] for phase in record["phases"]][-2:] == ["QUEUED", "COMPLETED"]
-    assert project.ended(running)["buildStatus"] == "SUCCEEDED"
+    project.aws.client("codebuild").stop_build(id=running)
+    assert project.ended(running)["buildStatus"] == "STOPPED"
 
 
 @pytest.mark.parametrize(
