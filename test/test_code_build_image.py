@@ -14,6 +14,7 @@ from test.synth import (
     Template,
     canonical,
     literal_end,
+    new_app,
     new_image,
     new_runtime,
     references,
@@ -52,6 +53,18 @@ def test_the_source_of_the_project_is_the_build_program(tmp_path: Path, agent: P
     assert (code / source["BuildSpec"]).is_file()
     assert (code / "image_builder/build_program/__main__.py").is_file()
     assert source["BuildSpec"] == "image_builder/build_program/buildspec.yml"
+
+
+def test_the_cli_finds_every_file_when_nothing_is_staged(tmp_path: Path, agent: Path) -> None:
+    app = new_app(tmp_path / "out", {"aws:cdk:disable-asset-staging": True})
+    new_image(Stack(app, "Agent"), agent)
+    manifest = json.loads((synthesize(app).directory / "Agent.assets.json").read_text())
+    files = {
+        file["displayName"]: tmp_path / "out" / file["source"]["path"] for file in manifest["files"].values()
+    }
+    assert files["Image/Source"] == agent
+    assert json.loads(files["Image/Parameters"].read_text()) == {"file": "Dockerfile"}
+    assert (files["Arm64AgentImageProvider/Code"] / "image_builder").is_dir()
 
 
 def test_a_code_change_changes_the_image_and_the_runtime_only(tmp_path: Path, agent: Path) -> None:
