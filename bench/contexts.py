@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import statistics
 from pathlib import Path
 from urllib.parse import quote
 
 from .measurement import Bench
-from .processes import WITHOUT_VALIDATION, python
+from .processes import WITHOUT_VALIDATION, Cost, python
 
 FILES_PER_DIRECTORY = 500
 DOCKERFILE = "FROM public.ecr.aws/docker/library/python:3.13-slim\nCOPY . /app\n"
@@ -63,18 +64,23 @@ def contexts(bench: Bench) -> None:
     gigabyte = 64 if bench.quick else 1024
     cases[f"{gigabyte} MB"] = agent(bench.new_folder(), gigabyte, MEGABYTE)
     for case, directory in cases.items():
-        for subject in SUBJECTS:
-            output = bench.folder / "cdk.out"
-            costs = []
-            for _ in range(bench.repetitions(3)):
-                shutil.rmtree(output, ignore_errors=True)
-                costs.append(
-                    python("-m", "bench.apps", subject, str(output), str(directory), more=WITHOUT_VALIDATION)
-                )
-            shutil.rmtree(output, ignore_errors=True)
+        costs = costs_of(directory, bench.folder / "cdk.out", bench.repetitions(3))
+        for subject, measured in costs.items():
             reference = "" if subject == "fromAsset" else "fromAsset"
-            bench.add(case, subject, "s CPU", *(cost.cpu for cost in costs), reference=reference)
+            bench.add(case, subject, "s CPU", *(cost.cpu for cost in measured), reference=reference)
         shutil.rmtree(directory)
+
+
+def costs_of(directory: Path, output: Path, repetitions: int) -> dict[str, list[Cost]]:
+    """Each round with all subjects one after the other: file systems slow down as they are written to."""
+    costs: dict[str, list[Cost]] = {subject: [] for subject in SUBJECTS}
+    for _ in range(repetitions):
+        for subject, measured in costs.items():
+            arguments = ("-m", "bench.apps", subject, str(output), str(directory))
+            measured.append(python(*arguments, more=WITHOUT_VALIDATION))
+            shutil.rmtree(output)
+            os.sync()
+    return costs
 
 
 def count_accesses(bench: Bench) -> None:
