@@ -23,7 +23,7 @@ IMAGE_RESOURCES = {
     "ImageSecurityGroupA9F6A77E": "AWS::EC2::SecurityGroup",
 }
 PROVIDER_RESOURCES = {
-    "Arm64AgentImageProviderFunction8A2F28E0": "AWS::Lambda::Function",
+    "Arm64AgentImageProviderFunctionF4637E1C": "AWS::Lambda::Function",
     "Arm64AgentImageProviderLogsB0C4134A": "AWS::Logs::LogGroup",
     "Arm64AgentImageProviderRole5073477E": "AWS::IAM::Role",
     "Arm64AgentImageProviderStateMachine8108645B": "AWS::StepFunctions::StateMachine",
@@ -31,7 +31,7 @@ PROVIDER_RESOURCES = {
 }
 STACK_ID = "arn:aws:cloudformation:eu-west-1:111122223333:stack/Agent/5e7a2b10-c9a1-11f0-8f5c-0a1b2c3d4e5f"
 NAMES = {
-    ("Arm64AgentImageProviderFunction8A2F28E0", "FunctionName"):
+    ("Arm64AgentImageProviderFunctionF4637E1C", "FunctionName"):
         "arm64-agent-image-5e7a2b10-c9a1-11f0-8f5c-0a1b2c3d4e5f",
     ("Arm64AgentImageProviderLogsB0C4134A", "LogGroupName"):
         "/aws/lambda/arm64-agent-image-5e7a2b10-c9a1-11f0-8f5c-0a1b2c3d4e5f",

@@ -34,7 +34,6 @@ const ACKNOWLEDGEMENTS: Record<string, Acknowledgement[]> = {
     { rules: ['CKV_AWS_116', 'NIST.800.53.R5-LambdaDLQ'], reason: 'Every failure is reported to CloudFormation, so no event is lost' },
     { rules: ['CKV_AWS_117', 'NIST.800.53.R5-LambdaInsideVPC'], reason: 'The function calls AWS APIs only' },
     { rules: ['CKV_AWS_173'], reason: 'The environment holds an ARN and no secrets' },
-    { rules: ['W3005'], reason: 'The CDK declares the dependency twice' },
   ],
   'AWS::Logs::LogGroup': [
     {

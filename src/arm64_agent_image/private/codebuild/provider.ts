@@ -60,17 +60,18 @@ export class ImageProvider extends Construct {
     });
 
     this.policy = this.functionPolicy(name, machineArn);
-    const handler = new lambda.Function(this, 'Function', {
+    const functionRole = serviceRole(this, 'Role', 'lambda.amazonaws.com', 'Responds to CloudFormation about agent images', this.policy);
+    const handler = new lambda.CfnFunction(this, 'Function', {
       functionName: name,
       description: 'Responds to CloudFormation about agent images and follows their builds',
-      runtime: lambda.Runtime.PYTHON_3_14,
-      code: new UploadedCode(this.code),
+      runtime: 'python3.14',
+      code: { s3Bucket: this.code.bucketName, s3Key: this.code.objectKey },
       handler: 'image_builder.function.handler.handler',
-      role: serviceRole(this, 'Role', 'lambda.amazonaws.com', 'Responds to CloudFormation about agent images', this.policy),
-      environment: { STATE_MACHINE_ARN: machineArn },
-      timeout: TIMEOUTS.function,
+      role: functionRole.roleArn,
+      environment: { variables: { STATE_MACHINE_ARN: machineArn } },
+      timeout: TIMEOUTS.function.toSeconds(),
       memorySize: MEMORY_MB,
-      logGroup,
+      loggingConfig: { logGroup: logGroup.logGroupName },
     });
     const machineRole = serviceRole(this, 'StateMachineRole', 'states.amazonaws.com', 'Waits for builds of agent images',
       new iam.PolicyDocument({ statements: [allow(functionArn, ['lambda:InvokeFunction'])] }));
@@ -80,7 +81,7 @@ export class ImageProvider extends Construct {
       definitionString: Stack.of(this).toJsonString(stateMachineDefinition(functionArn)),
     });
 
-    this.serviceToken = handler.functionArn;
+    this.serviceToken = handler.attrArn;
     this.dependencies = [machine];
     this.node.addValidation({ validate: () => policySizeErrors(this, property('repository'), this.policy) });
     acknowledgeRules(this);
@@ -124,17 +125,4 @@ function uploadedCode(scope: Construct): UploadedFile {
   const exclude = ['**/__pycache__'];
   const { contentHash } = listContext(scope, CODE, IgnoreStrategy.docker(CODE, exclude));
   return uploadedFile(scope, 'Code', { sourcePath: CODE, exclude, ignoreMode: IgnoreMode.DOCKER, assetHash: contentHash });
-}
-
-/** The code of a function in a file that is uploaded already. */
-class UploadedCode extends lambda.Code {
-  public readonly isInline = false;
-
-  constructor(private readonly file: UploadedFile) {
-    super();
-  }
-
-  public bind(): lambda.CodeConfig {
-    return { s3Location: this.file };
-  }
 }
