@@ -1,7 +1,9 @@
 """Local mode: a Docker asset of the CDK and no other resource, so that hotswap keeps working."""
 
+import subprocess
 from pathlib import Path
 
+import pytest
 from aws_cdk import App, Stack
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
@@ -20,6 +22,8 @@ from test.synth import (
     synthesize_image,
     write_files,
 )
+
+ROOT = Path(__file__).parents[1]
 
 
 def local(output: Path, directory: Path, **props: object) -> Assembly:
@@ -90,3 +94,25 @@ def test_a_grant_to_the_builder_succeeds_without_effect(app: App, stack: Stack, 
     assert "RepositoryPolicyText" not in template.only(REPOSITORY).properties
     assert template.only(POLICY).properties["Roles"] == [{"Ref": template.only(ROLE).logical_id}]
     assert image.build_mode is BuildMode.LOCAL
+
+
+LOADED_MODULES = """
+const { App, Stack } = require('aws-cdk-lib');
+const { Arm64AgentRuntimeArtifact, ImageBuild } = require(process.argv[1]);
+const [directory, outdir, mode] = process.argv.slice(2);
+const app = new App({ outdir });
+const stack = new Stack(app, 'Agent');
+new Arm64AgentRuntimeArtifact(stack, 'Image', { directory, imageBuild: ImageBuild[mode]() });
+app.synth();
+console.log(Object.keys(require.cache).join('\\n'));
+"""
+
+
+@pytest.mark.parametrize(("mode", "loads"), [("local", False), ("codeBuild", True)])
+def test_only_codebuild_mode_loads_the_modules_of_its_resources(
+    tmp_path: Path, agent: Path, mode: str, loads: bool
+) -> None:
+    command = ["node", "-e", LOADED_MODULES, str(ROOT / "lib"), str(agent), str(tmp_path / "out"), mode]
+    modules = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for module in ("/codebuild.generated.js", "/lambda.generated.js", "/logs.generated.js"):
+        assert (module in modules) is loads

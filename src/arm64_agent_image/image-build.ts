@@ -2,7 +2,6 @@ import { Construct } from 'constructs';
 import { AutoBuildOptions, LocalBuildOptions } from './build-options';
 import { CodeBuildOptions } from './code-build-options';
 import { chooseBuild } from './private/automatic-choice';
-import { codeBuildImage } from './private/codebuild/image';
 import { imageSource, ImageSourceProps } from './private/context/image-source';
 import { Image } from './private/image';
 import { localImage } from './private/local-image';
@@ -44,7 +43,7 @@ export class ImageBuild {
       const { mode, reason } = chooseBuild(scope);
       return mode === 'local'
         ? { ...localImage(scope, source, options.local ?? {}, reason), idleRepository: options.codeBuild?.repository }
-        : codeBuildImage(scope, source, options.codeBuild ?? {}, reason);
+        : inCodeBuild().codeBuildImage(scope, source, options.codeBuild ?? {}, reason);
     });
   }
 
@@ -82,7 +81,7 @@ export class ImageBuild {
    */
   public static codeBuild(options: CodeBuildOptions = {}): ImageBuild {
     return new ImageBuild((scope, props) => (
-      codeBuildImage(scope, imageSource(scope, props), options, `the app uses ${inAppLanguage('ImageBuild.codeBuild')}()`)));
+      inCodeBuild().codeBuildImage(scope, imageSource(scope, props), options, `the app uses ${inAppLanguage('ImageBuild.codeBuild')}()`)));
   }
 
   /** @internal */
@@ -96,4 +95,9 @@ export class ImageBuild {
   public _bind(scope: Construct, props: ImageSourceProps): Image {
     return this.make(scope, props);
   }
+}
+
+/** Loads the modules of CodeBuild mode, which an image that is built locally does not need. */
+function inCodeBuild(): typeof import('./private/codebuild/image') {
+  return require('./private/codebuild/image'); // eslint-disable-line @typescript-eslint/no-require-imports
 }
