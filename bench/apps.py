@@ -31,16 +31,14 @@ def from_asset(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime
     return runtime(stack, name, image)
 
 
-def local(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
+def smallest_example(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
+    return bound(stack, name, directory)
+
+
+def code_build_with_options(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
     from arm64_agent_image import ImageBuild
 
-    return bound(stack, name, directory, ImageBuild.local())
-
-
-def codebuild(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
-    from arm64_agent_image import ImageBuild
-
-    return bound(stack, name, directory, ImageBuild.code_build())
+    return bound(stack, name, directory, ImageBuild.code_build(timeout=cdk.Duration.minutes(20)))
 
 
 def deploy_time_build_by_tag(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
@@ -51,7 +49,7 @@ def deploy_time_build_by_image_tag(stack: cdk.Stack, name: str, directory: str) 
     return deploy_time_build(stack, name, directory, None)
 
 
-def bound(stack: cdk.Stack, name: str, directory: str, build: ImageBuild) -> agentcore.Runtime:
+def bound(stack: cdk.Stack, name: str, directory: str, build: ImageBuild | None = None) -> agentcore.Runtime:
     from arm64_agent_image import Arm64AgentRuntimeArtifact
 
     image = Arm64AgentRuntimeArtifact(stack, f"{name}Image", directory=directory, image_build=build)
@@ -81,15 +79,17 @@ Variant = Callable[[cdk.Stack, str, str], agentcore.Runtime]
 VARIANTS: dict[str, Variant] = {
     "bare Runtime": bare_runtime,
     "fromAsset": from_asset,
-    "local": local,
-    "CodeBuild": codebuild,
+    "local": smallest_example,
+    "CodeBuild": smallest_example,
+    "CodeBuild, with options": code_build_with_options,
     "deploy-time-build, tag": deploy_time_build_by_tag,
     "deploy-time-build, image_tag": deploy_time_build_by_image_tag,
 }
 
 
 def main(variant: str, output: str, *directories: str) -> None:
-    app = cdk.App(outdir=output, analytics_reporting=False)
+    context = {"arm64-agent-image:build": "local" if variant == "local" else "codebuild"}
+    app = cdk.App(outdir=output, analytics_reporting=False, context=context)
     stack = cdk.Stack(app, "Agents")
     for number, directory in enumerate(directories):
         VARIANTS[variant](stack, f"Agent{number}", directory)
