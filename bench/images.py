@@ -21,19 +21,19 @@ def images(bench: Bench) -> None:
     """CPU seconds for 1, 10 and 50 images in one stack; images that wait for another image."""
     for count in [1, 10] if bench.quick else [1, 10, 50]:
         directories = [str(agent(bench.new_folder(), size=20 + number)) for number in range(count)]
-        output = bench.folder / "cdk.out"
-        for subject in SUBJECTS:
-            costs = []
-            for _ in range(bench.repetitions(3)):
-                shutil.rmtree(output, ignore_errors=True)
-                costs.append(
-                    python("-m", "bench.apps", subject, str(output), *directories, more=WITHOUT_VALIDATION)
-                )
+        costs: dict[str, list[float]] = {subject: [] for subject in SUBJECTS}
+        for _ in range(bench.repetitions(3)):
+            for subject, measured in costs.items():
+                output = bench.new_folder()
+                arguments = ("-m", "bench.apps", subject, str(output), *directories)
+                measured.append(python(*arguments, more=WITHOUT_VALIDATION).cpu)
+                if subject == "CodeBuild":
+                    waiting = len(waiting_images(template(output)))
+                shutil.rmtree(output)
+        for subject, measured in costs.items():
             reference = "" if subject == SUBJECTS[0] else SUBJECTS[0]
-            bench.add(f"{count} images", subject, "s CPU", *(c.cpu for c in costs), reference=reference)
-            if subject == "CodeBuild":
-                waiting = len(waiting_images(template(output)))
-                bench.add(f"{count} images", "images that wait for another", "images", waiting, goal=0)
+            bench.add(f"{count} images", subject, "s CPU", *measured, reference=reference)
+        bench.add(f"{count} images", "images that wait for another", "images", waiting, goal=0)
 
 
 def template(output: Path) -> dict[str, Any]:
