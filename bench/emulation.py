@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from test.rehearsal import apps, cdk_cli, emulated_aws, engine
 from test.rehearsal.environment import Environment, bootstrapped
 
 IMAGE = "Custom::Arm64AgentImage"
+PEER_IMAGE = "Custom::CDKContainerImageBuild"
+PEER_PROGRAMS = ("curl", "unzip")
 BESIDE_IMAGES = ("cache-", "plan-")
 TIMEOUT = 1200.0
 POLL_SECONDS = 0.2
@@ -29,6 +32,12 @@ class Deployment:
     @property
     def builds(self) -> int:
         return len([e for e in self.of("build") if e["status"] == "IN_PROGRESS"])
+
+    @property
+    def builds_of_cdk(self) -> int:
+        """The images that the CDK CLI built: it pushes each to the repository of its bootstrap stack."""
+        pushes = [each for each in self.of("push") if each["repository"].startswith("cdk-")]
+        return len({each["reference"] for each in pushes if not each["reference"].startswith("sha256:")})
 
     @property
     def running(self) -> int:
@@ -53,13 +62,14 @@ class Deployment:
 
     def image_seconds(self, stack: str) -> float:
         """How long CloudFormation waited for the image."""
-        events = self._image_events(stack)
-        return float(events[-1]["at"] - events[0]["at"])
+        began, ended = self._image_times(stack)
+        return ended - began
 
     def answer_seconds(self, stack: str) -> float:
         """From the push of the image's manifest to the response."""
         pushes = [e["at"] for e in self.of("push") if not e["reference"].startswith(BESIDE_IMAGES)]
-        return float(self._image_events(stack)[-1]["at"] - max(pushes))
+        _, ended = self._image_times(stack)
+        return ended - float(max(pushes))
 
     def calls(self, service: str) -> int:
         """The calls to AWS APIs that the function made."""
@@ -67,8 +77,11 @@ class Deployment:
             [e for e in self.of("call") if "Provider" in e["role"] and e["action"].startswith(service)]
         )
 
-    def _image_events(self, stack: str) -> list[dict[str, Any]]:
-        return [e for e in self.of("resource") if e["type"] == IMAGE and e["stack"] == stack]
+    def _image_times(self, stack: str) -> tuple[float, float]:
+        """When the image began and ended; the deletion of an image that it replaces follows later."""
+        events = [e for e in self.of("resource") if e["type"] in (IMAGE, PEER_IMAGE) and e["stack"] == stack]
+        ended = next(event for event in events if event["status"].endswith("_COMPLETE"))
+        return float(events[0]["at"]), float(ended["at"])
 
 
 @dataclass(frozen=True)
@@ -103,6 +116,8 @@ def emulated_account() -> Iterator[Account]:
     """
     if sentence := engine.missing():
         raise RuntimeError(sentence)
+    if absent := [program for program in PEER_PROGRAMS if not shutil.which(program)]:
+        raise RuntimeError(f"deploy-time-build's builds need {' and '.join(absent)}")
     emulated_aws.WAIT_SCALE, cdk_cli.TIMEOUT = "1", TIMEOUT
     with engine.curated(containerd_store=True) as docker, bootstrapped(docker) as environment:
         yield Account(environment)

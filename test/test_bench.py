@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.contexts import accesses, agent
-from bench.emulation import IMAGE, Deployment
+from bench.emulation import IMAGE, PEER_IMAGE, Deployment
 from bench.images import waiting_images
 from bench.measurement import Series, ratio, table
 
@@ -44,14 +44,18 @@ def test_an_image_that_needs_another_image_waits_for_it() -> None:
     assert waiting_images({"Resources": resources}) == ["Two"]
 
 
-def test_a_deployment_counts_its_builds_and_the_time_to_the_response() -> None:
+@pytest.mark.parametrize("kind", [IMAGE, PEER_IMAGE])
+def test_a_deployment_counts_its_builds_and_the_time_to_the_response(kind: str) -> None:
+    image = {"kind": "resource", "type": kind, "stack": "A"}
     deployment = Deployment(
         [
-            {"kind": "resource", "type": IMAGE, "stack": "A", "at": 10.0},
+            {**image, "status": "UPDATE_IN_PROGRESS", "at": 10.0},
             {"kind": "build", "status": "IN_PROGRESS", "at": 11.0},
-            {"kind": "push", "reference": "0123", "at": 20.0},
-            {"kind": "push", "reference": "cache-0123", "at": 22.0},
-            {"kind": "resource", "type": IMAGE, "stack": "A", "at": 21.5},
+            {"kind": "push", "repository": "a", "reference": "0123", "at": 20.0},
+            {"kind": "push", "repository": "a", "reference": "cache-0123", "at": 22.0},
+            {**image, "status": "UPDATE_COMPLETE", "at": 21.5},
+            {**image, "status": "DELETE_IN_PROGRESS", "at": 30.0},
+            {**image, "status": "DELETE_COMPLETE", "at": 31.0},
             {"kind": "log", "line": "wrote the layer cache in 2.1 s"},
         ]
     )
@@ -59,6 +63,20 @@ def test_a_deployment_counts_its_builds_and_the_time_to_the_response() -> None:
     assert deployment.image_seconds("A") == pytest.approx(11.5)
     assert deployment.answer_seconds("A") == pytest.approx(1.5)
     assert deployment.cache_seconds == pytest.approx(2.1)
+
+
+def test_the_cdk_cli_has_built_each_image_that_it_pushed_by_tag() -> None:
+    pushes = [
+        ("cdk-hnb659fds-container-assets", "one"),
+        ("cdk-hnb659fds-container-assets", "one"),
+        ("cdk-hnb659fds-container-assets", "sha256:1"),
+        ("cdk-hnb659fds-container-assets", "two"),
+        ("agents", "three"),
+    ]
+    deployment = Deployment(
+        [{"kind": "push", "repository": name, "reference": reference} for name, reference in pushes]
+    )
+    assert deployment.builds_of_cdk == 2
 
 
 @pytest.mark.parametrize("subject", ["local", "CodeBuild"])
