@@ -8,6 +8,7 @@ from test.rehearsal import apps
 
 from .emulation import Account, Deployment, agent
 from .measurement import Bench
+from .subjects import code_build, deploy_time_build_by_image_tag, deploy_time_build_by_tag, stack
 
 DEPENDENCIES = """\
 ARG BASE_IMAGE
@@ -19,39 +20,53 @@ COPY settings.txt /
 RUN cat /settings.txt > /configured
 COPY version.txt /
 """
-
 BUILT = f"{apps.DOCKERFILE}RUN cat /version.txt > /built\n"
+FIRST = "first build"
+SUBJECTS = {
+    "First": FIRST,
+    "Last": "code copied last, assembled",
+    "Earlier": "file read by a RUN, built with the layer cache",
+    "Tag": "code copied last, deploy-time-build by tag, built without a cache",
+    "ImageTag": "code copied last, deploy-time-build by image_tag, built without a cache",
+}
+CHANGED = {
+    "Last": code_build,
+    "Earlier": code_build,
+    "Tag": deploy_time_build_by_tag,
+    "ImageTag": deploy_time_build_by_image_tag,
+}
+LONGEST_REPEATED = 45
 
 
 def code_change(bench: Bench) -> None:
-    """Three stacks at once: a change of what the last COPY reads, one before a RUN, and a first build."""
-    account, folder = bench.account, bench.new_folder()
+    """All at once: a change of what the last COPY reads, one before a RUN, a first build, and the peer.
+
+    deploy-time-build has no layer cache unless the app names one, and each build gets a fresh machine.
+    """
     for startup in bench.startups:
-        updated = {name: source(folder / f"{name}{startup}") for name in ("Last", "Earlier")}
-        stacks = {f"{name}{startup}": agent(directory) for name, directory in updated.items()}
-        account.deploy(folder / f"first-{startup}", **stacks)
-        (updated["Last"] / "version.txt").write_text("2")
-        (updated["Earlier"] / "settings.txt").write_text("2")
-        first = f"First{startup}"
-        new = {**stacks, first: agent(source(folder / first))}
-        account.environment.aws.plan_fault("Provisioning", times=len(new), seconds=startup)
-        deployment = account.deploy(folder / f"second-{startup}", **new)
-        account.environment.aws.clear_faults()
-        report(bench, startup, deployment)
-        account.environment.delete_stacks(folder / f"second-{startup}")
+        folder = bench.new_folder()
+        repetitions = bench.repetitions(3) if startup <= LONGEST_REPEATED else 1
+        repeated = [changed(bench.account, folder / str(number), startup) for number in range(repetitions)]
+        for name, subject in SUBJECTS.items():
+            seconds = [deployment.image_seconds(name) for deployment in repeated]
+            reference = "" if subject == FIRST else FIRST
+            bench.add(f"start-up of {startup} s", subject, "s", *seconds, reference=reference)
 
 
-def report(bench: Bench, startup: int, deployment: Deployment) -> None:
-    case, cold = f"start-up of {startup} s", "first build"
-    assembled = deployment.builds == 2
-    subjects = {
-        f"Last{startup}": f"code copied last, {'assembled' if assembled else 'built with the layer cache'}",
-        f"Earlier{startup}": "file read by a RUN, built with the layer cache",
-        f"First{startup}": cold,
-    }
-    for stack, subject in subjects.items():
-        reference = "" if subject == cold else cold
-        bench.add(case, subject, "s", deployment.image_seconds(stack), reference=reference)
+def changed(account: Account, folder: Path, startup: int) -> Deployment:
+    """The deployment of the changes, after one that creates the stacks without start-up time."""
+    stacks = {name: stack(image, source(folder / name)) for name, image in CHANGED.items()}
+    account.deploy(folder / "created", **stacks)
+    for name in stacks:
+        (folder / name / ("settings.txt" if name == "Earlier" else "version.txt")).write_text("2")
+    stacks["First"] = stack(code_build, source(folder / "First"))
+    account.environment.aws.plan_fault("Provisioning", times=len(stacks), seconds=startup)
+    deployment = account.deploy(folder / "changed", **stacks)
+    account.environment.aws.clear_faults()
+    account.environment.delete_stacks(folder / "changed")
+    if deployment.builds != len(stacks) - 1:
+        raise RuntimeError(f"one of {len(stacks)} images should be assembled; {deployment.builds} were built")
+    return deployment
 
 
 def source(folder: Path) -> Path:
@@ -80,8 +95,8 @@ def dependency_layer(bench: Bench) -> None:
     for subject, deployments in series.items():
         reference = "" if subject == "first build" else "first build"
         goal = 0.3 if deployments is warm else None
-        stack = "Plain" if deployments is uncached else "Layer"
-        waits = [each.image_seconds(f"{stack}{number}") for number, each in enumerate(deployments)]
+        name = "Plain" if deployments is uncached else "Layer"
+        waits = [each.image_seconds(f"{name}{number}") for number, each in enumerate(deployments)]
         bench.add("deployment waits", subject, "s", *waits, reference=reference, goal=goal)
         lengths = [each.build_seconds for each in deployments]
         bench.add("build, with the cache's export", subject, "s", *lengths, reference=reference)
