@@ -35,6 +35,7 @@ CHANGED = {
     "Tag": deploy_time_build_by_tag,
     "ImageTag": deploy_time_build_by_image_tag,
 }
+PEER = "deploy-time-build, image_tag"
 LONGEST_REPEATED = 45
 
 
@@ -109,17 +110,22 @@ def first_without_cache(account: Account, folder: Path, number: int) -> Deployme
 
 
 def response(bench: Bench) -> None:
-    """What a deployment adds to its build, and the calls to AWS that it makes."""
+    """What a deployment adds to its build, beside the peer's, and the calls to AWS that it makes."""
     account, folder = bench.account, bench.new_folder()
-    built, assembled = [], []
+    built, assembled, peer = [], [], []
     for number in range(bench.repetitions(4, quick=2)):
         directory = apps.source(folder / str(number), str(number), BUILT)
         built.append(account.deploy(folder / f"built-{number}", Response=agent(directory)))
+        fill = stack(deploy_time_build_by_image_tag, directory)
+        peer.append(account.deploy(folder / f"peer-{number}", Peer=fill))
         directory = apps.source(folder / f"last-{number}", str(number))
         assembled.append(account.deploy(folder / f"assembled-{number}", Last=agent(directory)))
     back = [account.deploy(folder / "back", Response=agent(folder / "0"))]
     answers = [each.answer_seconds("Response") for each in built]
     bench.add("from the push to the response", "built", "s", *answers)
+    waits = [each.image_seconds("Response") for each in built]
+    bench.add("short build", "built", "s", *waits, reference=PEER)
+    bench.add("short build", PEER, "s", *(each.image_seconds("Peer") for each in peer))
     bench.add("update", "assembled", "s", *(each.image_seconds("Last") for each in assembled[1:]))
     bench.add("update", "image exists", "s", *(each.image_seconds("Response") for each in back))
     for subject, deployments in {"built": built, "assembled": assembled[1:], "image exists": back}.items():
