@@ -241,6 +241,14 @@ def first_time(failure: str, then: str = "") -> str:
     return f'if mkdir "$RECORD/failed" 2>/dev/null; then {failure}; fi; {then}'
 
 
+def at_once(own: str, other: str) -> str:
+    """The beginning of a rule that fails unless the other one's call begins before this one ends."""
+    met = f'[[ -e "$RECORD/{other}" ]]'
+    return (
+        f'touch "$RECORD/{own}"; for _ in {{1..200}}; do {met} && break; sleep 0.1; done; {met} || exit 1; '
+    )
+
+
 def lost_race(said: str) -> dict[str, str]:
     """The rules of a push that fails with this message while another build pushes the image."""
     return {

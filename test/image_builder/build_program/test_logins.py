@@ -6,7 +6,7 @@ from image_builder.build_program.process import CommandError
 from image_builder.build_program.retry import PAUSE
 
 from test.image_builder.build_program.conftest import FakeTime
-from test.image_builder.build_program.fake_host import HOST, REQUESTED_AT, FakeHost, first_time
+from test.image_builder.build_program.fake_host import HOST, REQUESTED_AT, FakeHost, at_once, first_time
 
 TOKENS = {
     "'aws ecr get-login-password --region=eu-west-1'": "echo token",
@@ -35,11 +35,21 @@ def test_logs_in_to_the_repository_and_to_ecr_public(local: FakeHost) -> None:
     local.rules = TOKENS
     local.install()
     logins.log_in(local.settings)
-    assert local.aws() == [
+    assert sorted(local.aws()) == [
         ["ecr", "get-login-password", "--region=eu-west-1"],
         ["ecr-public", "get-login-password", "--region=us-east-1"],
     ]
     assert local.docker() == [login("AWS", HOST), login("AWS", "public.ecr.aws")]
+    assert passwords(local) == ["token", "public token"]
+
+
+def test_asks_for_both_passwords_at_once(local: FakeHost) -> None:
+    local.rules = {
+        "'aws ecr get-login-password '*": at_once("private", "public") + "echo token",
+        "'aws ecr-public '*": at_once("public", "private") + "echo public token",
+    }
+    local.install()
+    logins.log_in(local.settings)
     assert passwords(local) == ["token", "public token"]
 
 

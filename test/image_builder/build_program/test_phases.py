@@ -26,6 +26,7 @@ from test.image_builder.build_program.fake_host import (
     PREVIOUS_TAG,
     REQUESTED_AT,
     FakeHost,
+    at_once,
     first_time,
     lost_race,
 )
@@ -160,7 +161,7 @@ def test_hostile_values_reach_docker_unchanged(build: FakeHost) -> None:
 def test_values_do_not_depend_on_the_locale(locale: str, build: FakeHost) -> None:
     build.variables |= {"LC_ALL": locale, "LANG": locale}
     build.upload({"näme": ""}, buildArgs={"VALUE": "日本語"})
-    assert build.run("pre_build", "build").failed_phase is None
+    assert build.run("install", "build").failed_phase is None
     assert "--build-arg=VALUE=日本語" in builds(build)[0]
     assert (build.context / "näme").exists()
 
@@ -212,22 +213,36 @@ def test_build_started_by_hand_ends_with_a_clear_error(phase: str, build: FakeHo
     assert build.calls == []
 
 
+def test_the_source_is_fetched_while_the_engine_restarts(build: FakeHost) -> None:
+    engine, copy = "'docker info'*", 'cp "$BUCKETS/${3#s3://}" "$4"'
+    build.rules[engine] = at_once("restart", "fetch") + CONTAINERD[engine]
+    build.rules["'aws s3 cp '*"] = at_once("fetch", "restart") + copy
+    result = build.run("install")
+    assert (result.failed_phase, result.log) == (None, "")
+    assert (build.context / "server.py").exists()
+
+
 def test_malformed_parameters_end_with_a_clear_error(build: FakeHost) -> None:
     build.upload(target=1)
     result = build.run()
     assert (result.failed_phase, result.log.splitlines()[-1]) == (
-        "pre_build",
+        "install",
         "error: 'target' must be a string, got 1",
     )
 
 
 @pytest.mark.parametrize(
-    "failing", ["'aws s3 cp '*", "'aws ecr get-login-password '*", "'docker login '*dkr.ecr*"]
+    ("failing", "phase"),
+    [
+        ("'aws s3 cp '*", "install"),
+        ("'aws ecr get-login-password '*", "pre_build"),
+        ("'docker login '*dkr.ecr*", "pre_build"),
+    ],
 )
-def test_failure_before_the_build_ends_it(failing: str, build: FakeHost) -> None:
+def test_failure_before_the_build_ends_it(failing: str, phase: str, build: FakeHost) -> None:
     build.rules = {failing: "echo no network >&2; exit 1"} | build.rules
     result = build.run()
-    assert result.failed_phase == "pre_build"
+    assert result.failed_phase == phase
     assert "no network" in result.log.splitlines()[-1]
     assert builds(build) == []
 

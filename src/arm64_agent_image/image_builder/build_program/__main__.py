@@ -9,6 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from ..errors import ImageBuildError
 from . import engine, image, layer_cache, logins, plan_image, settings, source
@@ -20,15 +21,17 @@ from .settings import Settings
 _BASE_IMAGE_DENIED = re.compile(r"\.dkr\.ecr\..*(?:40[13] |denied|not authorized)")
 
 
-def install(_settings: Settings) -> None:
-    """Restart the Docker engine with the image store that can export a layer cache."""
-    if not engine.use_containerd_store():
-        print("notice: the Docker engine cannot export a layer cache, so the build uses none")
+def install(wanted: Settings) -> None:
+    """Fetch the source; meanwhile, restart the engine with the image store that can export a layer cache."""
+    with ThreadPoolExecutor() as pool:
+        fetched = pool.submit(source.prepare, wanted)
+        if not engine.use_containerd_store():
+            print("notice: the Docker engine cannot export a layer cache, so the build uses none")
+    fetched.result()
 
 
 def pre_build(wanted: Settings) -> None:
-    """Fetch the source and log in to the registries."""
-    source.prepare(wanted)
+    """Log in to the registries."""
     logins.log_in(wanted)
 
 
