@@ -15,7 +15,7 @@ ARG BASE_IMAGE
 FROM ${BASE_IMAGE}
 COPY requirements.txt /
 RUN i=0; dd if=/dev/urandom of=/deps bs=1M count=24; \
-    while [ $i -lt 120 ]; do sha256sum /deps; i=$((i+1)); done
+    while [ $i -lt $(cat /requirements.txt) ]; do sha256sum /deps; i=$((i+1)); done
 COPY settings.txt /
 RUN cat /settings.txt > /configured
 COPY version.txt /
@@ -36,6 +36,8 @@ CHANGED = {
     "ImageTag": deploy_time_build_by_image_tag,
 }
 PEER = "deploy-time-build, image_tag"
+LIGHT, HEAVY = 40, 120
+"""How often a dependency layer hashes 24 MB, which takes about 15 and 45 s on a machine of its own."""
 LONGEST_REPEATED = 45
 
 
@@ -56,11 +58,11 @@ def code_change(bench: Bench) -> None:
 
 def changed(account: Account, folder: Path, startup: int) -> Deployment:
     """The deployment of the changes, after one that creates the stacks without start-up time."""
-    stacks = {name: stack(image, source(folder / name)) for name, image in CHANGED.items()}
+    stacks = {name: stack(image, source(folder / name, LIGHT)) for name, image in CHANGED.items()}
     account.deploy(folder / "created", **stacks)
     for name in stacks:
         (folder / name / ("settings.txt" if name == "Earlier" else "version.txt")).write_text("2")
-    stacks["First"] = stack(code_build, source(folder / "First"))
+    stacks["First"] = stack(code_build, source(folder / "First", LIGHT))
     account.environment.aws.plan_fault("Provisioning", times=len(stacks), seconds=startup)
     deployment = account.deploy(folder / "changed", **stacks)
     account.environment.aws.clear_faults()
@@ -70,10 +72,10 @@ def changed(account: Account, folder: Path, startup: int) -> Deployment:
     return deployment
 
 
-def source(folder: Path) -> Path:
-    """An agent with a slow dependency layer."""
+def source(folder: Path, dependencies: int) -> Path:
+    """An agent with a dependency layer that takes this long."""
     directory = apps.source(folder, "1", DEPENDENCIES)
-    (directory / "requirements.txt").write_text("agent==1")
+    (directory / "requirements.txt").write_text(str(dependencies))
     (directory / "settings.txt").write_text("1")
     return directory
 
@@ -83,7 +85,7 @@ def dependency_layer(bench: Bench) -> None:
     account, folder = bench.account, bench.new_folder()
     cold, warm, uncached = [], [], []
     for number in range(bench.repetitions(2)):
-        name, directory = f"Layer{number}", source(folder / str(number))
+        name, directory = f"Layer{number}", source(folder / str(number), HEAVY)
         cold.append(account.deploy(folder / f"cold-{number}", **{name: agent(directory)}))
         (directory / "settings.txt").write_text("2")
         warm.append(account.deploy(folder / f"warm-{number}", **{name: agent(directory)}))
@@ -105,7 +107,7 @@ def dependency_layer(bench: Bench) -> None:
 
 
 def first_without_cache(account: Account, folder: Path, number: int) -> Deployment:
-    fill = agent(source(folder / f"plain-{number}"), layer_cache=False)
+    fill = agent(source(folder / f"plain-{number}", HEAVY), layer_cache=False)
     return account.deploy(folder / f"uncached-{number}", **{f"Plain{number}": fill})
 
 
