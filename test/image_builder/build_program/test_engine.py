@@ -31,11 +31,12 @@ read -u 3
 """
 DOCKER = """#!/bin/bash
 echo "$*" >> "$STATE/docker.calls"
-grep -q . "/proc/$(cat "$STATE/docker.pid")/cmdline" || exit 1
+grep -q . "/proc/$(cat "$STATE/docker.pid")/cmdline" || { [ "$1" = info ]; exit; }
 [ "$*" = 'info --format {{json .DriverStatus}}' ] && cat "$STATE/store"
 exit 0
 """
-HOSTS = ["--host=unix:///var/run/docker.sock", "--host=tcp://127.0.0.1:2375"]
+SOCKET, TCP = "--host=unix:///var/run/docker.sock", "--host=tcp://127.0.0.1:2375"
+HOSTS = [SOCKET, TCP]
 
 
 @dataclass
@@ -149,7 +150,7 @@ def test_restarts_the_engine_with_the_store(host: BuildHost) -> None:
     assert engine.use_containerd_store()
     assert host.options() == [
         [*HOSTS, "--storage-driver=overlay2"],
-        [*HOSTS, f"--config-file={host.root}/dockerd.json"],
+        [SOCKET, f"--config-file={host.root}/dockerd.json"],
     ]
     assert host.settings() == {"features": {"containerd-snapshotter": True}}
     assert engine.has_containerd_store()
@@ -174,14 +175,16 @@ def test_old_engine_has_ended_before_the_new_one_starts(host: BuildHost) -> None
         (["--storage-driver=overlay2", "--debug"], ["--debug"]),
         (["--storage-driver", "overlay2", "--debug"], ["--debug"]),
         (["-s", "overlay2", "--debug"], ["--debug"]),
+        (["--host", "tcp://0.0.0.0:2376", "--debug"], ["--debug"]),
+        (["-H", "tcp://0.0.0.0:2376", "-H", "fd://"], ["--host=fd://"]),
     ],
 )
-def test_driver_of_the_classic_store_is_dropped_however_it_is_spelled(
+def test_driver_of_the_classic_store_and_tcp_are_dropped_however_they_are_spelled(
     options: list[str], kept: list[str], host: BuildHost
 ) -> None:
     host.start(*HOSTS, *options)
     assert engine.use_containerd_store()
-    assert host.options()[1] == [*HOSTS, *kept, f"--config-file={host.root}/dockerd.json"]
+    assert host.options()[1] == [SOCKET, *kept, f"--config-file={host.root}/dockerd.json"]
 
 
 def test_configuration_of_the_engine_is_kept(host: BuildHost) -> None:
@@ -205,7 +208,7 @@ def test_configuration_in_another_file_is_kept(option: str, host: BuildHost) -> 
     (host.root / "other.json").write_text('{"registry-mirrors": ["https://mirror.example.com"]}')
     host.start(*HOSTS, *option.format(host.root / "other.json").split())
     assert engine.use_containerd_store()
-    assert host.options()[1] == [*HOSTS, f"--config-file={host.root}/dockerd.json"]
+    assert host.options()[1] == [SOCKET, f"--config-file={host.root}/dockerd.json"]
     assert host.settings() == {
         "features": {"containerd-snapshotter": True},
         "registry-mirrors": ["https://mirror.example.com"],
@@ -221,7 +224,7 @@ def test_accepts_an_empty_configuration(host: BuildHost) -> None:
 def test_engine_that_rejects_the_store_is_started_as_it_was(
     host: BuildHost, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rule = 'case "$*" in *--config-file*) echo "no such snapshotter" >&2; exit 1 ;; esac'
+    rule = 'case "$*" in *--config-file*) echo "no such snapshotter" >&2; exit 1 ;; esac; sleep 0.5'
     host.start(*HOSTS, "--storage-driver=overlay2", rule=rule)
     assert not engine.use_containerd_store()
     assert host.options()[0] == host.options()[2] == [*HOSTS, "--storage-driver=overlay2"]

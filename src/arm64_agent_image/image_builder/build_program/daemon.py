@@ -84,13 +84,21 @@ def with_containerd_store(argv: Sequence[str]) -> list[str]:
 
 
 def _without_options(argv: Sequence[str]) -> tuple[list[str], Path]:
-    """The command line without the replaced options, and the configuration file that it names."""
+    """The command line without what is replaced, and the configuration file that it names.
+
+    It does not listen on TCP either: ``dockerd`` would wait a second before that, and the build needs only
+    the socket.
+    https://github.com/moby/moby/blob/28.x/cmd/dockerd/daemon.go
+    """
     kept, config, words = [], CONFIG_FILE, iter(argv)
     for word in words:
         name, _, value = word.partition("=")
-        if name in ("--storage-driver", "-s", "--config-file"):
-            value = value or next(words, "")
-            config = Path(value) if name == "--config-file" else config
-        else:
+        if name not in ("--storage-driver", "-s", "--config-file", "--host", "-H"):
             kept.append(word)
+            continue
+        value = value or next(words, "")
+        if name == "--config-file":
+            config = Path(value)
+        elif name in ("--host", "-H") and not value.startswith("tcp:"):
+            kept.append(f"--host={value}")
     return kept, config

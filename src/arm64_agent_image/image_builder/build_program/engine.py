@@ -59,8 +59,9 @@ def has_containerd_store() -> bool:
 
 
 def _answers() -> bool:
+    """Whether the engine answers; ``docker info`` of Docker 26 succeeds without an engine."""
     try:
-        output(["docker", "info", "--format", "{{.ServerVersion}}"])
+        output(["docker", "version", "--format", "{{.Server.Version}}"])
     except CommandError:
         return False
     return True
