@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from . import shared_files
 from .aws.namespace import remove_all
 from .docker_engine import Engine
 from .processes import answers, free_port, spawn, stop, wait_until
@@ -113,19 +114,16 @@ class EmulatedAws:
         """Make the next `times` operations of this kind fail."""
         path = self.folder / "faults.json"
         planned = json.loads(path.read_text()) if path.exists() else []
-        path.write_text(json.dumps([*planned, {"kind": kind, "times": times, **details}]))
+        shared_files.write(path, [*planned, {"kind": kind, "times": times, **details}])
 
     def clear_faults(self) -> None:
         """Remove all planned faults and the limit of builds."""
-        (self.folder / "faults.json").write_text("[]")
+        shared_files.write(self.folder / "faults.json", [])
         self.limit_builds(None)
 
     def limit_builds(self, running: int | None) -> None:
         """Limit the builds that run at a time; five times as many may be queued."""
-        path = self.folder / "limits.json"
-        staged = path.with_suffix(".new")
-        staged.write_text(json.dumps({"running": running}))
-        staged.replace(path)
+        shared_files.write(self.folder / "limits.json", {"running": running})
 
     def delete_stack(self, name: str) -> None:
         """Delete a stack and wait until it is gone."""

@@ -6,6 +6,7 @@ import json
 import threading
 from typing import Any
 
+from .. import shared_files
 from .journal import FOLDER
 
 FAULTS = FOLDER / "faults.json"
@@ -22,7 +23,7 @@ def fault(kind: str, **subject: str) -> dict[str, Any] | None:
         for entry in planned:
             if entry["kind"] == kind and all(_fits(entry, key, value) for key, value in subject.items()):
                 entry["times"] -= 1
-                FAULTS.write_text(json.dumps([each for each in planned if each["times"] > 0]))
+                shared_files.write(FAULTS, [each for each in planned if each["times"] > 0])
                 return entry
     return None
 
