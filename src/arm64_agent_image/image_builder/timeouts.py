@@ -29,6 +29,8 @@ IMAGE_POLL = 3
 BUILD_POLL = 12
 WAITING_POLL = 10
 WAITING_BUILD_POLL = 20
+SHORT_WAIT = 120
+"""For how long after its request a build without a machine may still be one that finishes soon."""
 ACCOUNT_LIMIT_RETRY = 20
 ERROR_RETRY = 10
 

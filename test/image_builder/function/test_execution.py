@@ -225,13 +225,17 @@ def test_uses_the_image_that_another_build_pushed_while_this_one_waited(
 
 
 @pytest.mark.parametrize("phase", ["SUBMITTED", "QUEUED", "PROVISIONING"])
-def test_polls_slowly_while_the_build_has_no_machine(phase: str, answers: Answers) -> None:
+@pytest.mark.parametrize(
+    ("age", "pauses"), [(0, (3, 17)), (timeouts.SHORT_WAIT - 1, (3, 17)), (timeouts.SHORT_WAIT, (10, 10))]
+)
+def test_polls_slowly_while_the_build_has_no_machine_for_long(
+    phase: str, age: int, pauses: tuple[int, int], answers: Answers
+) -> None:
     stubs = answers[0]
     stubs.no_image()
     stubs.build(build(currentPhase=phase))
-    progress = waits(answers, step_input("create", build_id=BUILD_ID, wait_seconds=10))
-    assert progress.wait_seconds == 10
-    assert progress.build_poll_in == 10
+    progress = waits(answers, step_input("create", age=age, build_id=BUILD_ID, wait_seconds=10))
+    assert (progress.wait_seconds, progress.build_poll_in) == pauses
 
 
 @pytest.mark.parametrize("phase", ["DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD"])

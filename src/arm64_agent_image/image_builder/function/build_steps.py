@@ -57,4 +57,4 @@ def _start(step: Step, progress: Progress) -> Progress:
         step.aws.codebuild, step.request, progress.attempt, int(step.started)
     )
     print(f"build {build['id']} builds {step.request.image_uri}")
-    return waiting(replace(progress, build_id=build["id"]), build)
+    return waiting(step, replace(progress, build_id=build["id"]), build)

@@ -36,11 +36,17 @@ def delete_first(rejection: ImageRejectedError, request: Request) -> ImageBuildE
     return ImageBuildError(f"{rejection}; delete it before you deploy again: {ecr.delete_command(request)}")
 
 
-def waiting(progress: Progress, build: BuildTypeDef) -> Progress:
-    """Look for the image again soon, and poll the build later: CodeBuild throttles sooner than ECR."""
+def waiting(step: Step, progress: Progress, build: BuildTypeDef) -> Progress:
+    """Look for the image again soon, and poll the build later: CodeBuild throttles sooner than ECR.
+
+    A build that waits for long is polled less often, but a machine that starts soon may push a small image
+    seconds later.
+    """
     pause, build_pause = timeouts.IMAGE_POLL, timeouts.BUILD_POLL
     if codebuild.is_waiting(build):
-        pause, build_pause = timeouts.WAITING_POLL, timeouts.WAITING_BUILD_POLL
+        build_pause = timeouts.WAITING_BUILD_POLL
+        if step.now >= step.started + timeouts.SHORT_WAIT:
+            pause = timeouts.WAITING_POLL
     return replace(progress, wait_seconds=pause, build_poll_in=build_pause - pause)
 
 

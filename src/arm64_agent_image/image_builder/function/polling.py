@@ -43,7 +43,7 @@ def _missing(step: Step, progress: Progress, build_id: str) -> Progress:
 def _in_progress(step: Step, progress: Progress, build: BuildTypeDef) -> Progress:
     if step.is_late or (not step.can_start and codebuild.is_waiting(build)):
         raise build_failed(step.aws.logs, build, step.request)
-    return waiting(progress, build)
+    return waiting(step, progress, build)
 
 
 def _succeeded(step: Step, _progress: Progress, build: BuildTypeDef) -> NoReturn:
