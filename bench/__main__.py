@@ -55,7 +55,7 @@ def main() -> int:
             say(f"\n== {name}: {(SECTIONS[name].__doc__ or '').splitlines()[0]}")
             bench.section = name
             SECTIONS[name](bench)
-            results = write(bench, arguments.output)
+            results = write(bench)
     print("\n".join(table(results)))
     return 0
 
@@ -74,21 +74,20 @@ def parse() -> argparse.Namespace:
         metavar="SECONDS,...",
         help="how long machines of CodeBuild take to start (default: 10,45,180)",
     )
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
     return parser.parse_args()
 
 
-def write(bench: Bench, folder: Path) -> list[Series]:
+def write(bench: Bench) -> list[Series]:
     """Write the results; those of sections that were not measured now stay as they are."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "results.json"
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / "results.json"
     earlier = read(path) if path.exists() else []
     measured = {each.section for each in bench.series}
     kept = [each for each in earlier if each.section not in measured]
     order = list(SECTIONS)
     series = sorted([*kept, *bench.series], key=lambda each: order.index(each.section))
     path.write_text(json.dumps({"series": [described(each, series) for each in series]}, indent=1) + "\n")
-    (folder / "results.md").write_text("\n".join(table(series)) + "\n")
+    (RESULTS / "results.md").write_text("\n".join(table(series)) + "\n")
     return series
 
 

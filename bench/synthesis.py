@@ -22,7 +22,7 @@ def synthesis(bench: Bench) -> None:
     a third. Each variant is therefore measured with it, often, and without it.
     """
     measure(bench, "validated", bench.repetitions(20), {})
-    measure(bench, "not validated", bench.repetitions(20, quick=2), WITHOUT_VALIDATION)
+    measure(bench, "not validated", bench.repetitions(10, quick=2), WITHOUT_VALIDATION)
 
 
 def measure(bench: Bench, case: str, repetitions: int, environment: Mapping[str, str]) -> None:
