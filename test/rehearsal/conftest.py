@@ -21,7 +21,10 @@ def environment() -> Iterator[Environment]:
 
 
 @pytest.fixture(autouse=True)
-def _no_faults_left(request: pytest.FixtureRequest) -> Iterator[None]:
+def _nothing_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No fault and no build is left for the next scenario."""
     yield
     if "environment" in request.fixturenames:
-        request.getfixturevalue("environment").aws.clear_faults()
+        aws = request.getfixturevalue("environment").aws
+        aws.clear_faults()
+        aws.ends_of_builds()

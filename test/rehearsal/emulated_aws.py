@@ -100,15 +100,23 @@ class EmulatedAws:
         return [event["id"] for event in self.journal("build", since) if event["status"] == "IN_PROGRESS"]
 
     def ends_of_builds(self, since: float = 0.0) -> list[str]:
-        """The statuses of all builds once they have ended; a deployment only waits for its image."""
+        """The statuses of the builds that were started, once they have ended.
+
+        A deployment waits for its image only: the build then still writes its layer cache.
+        """
+        builds = self.builds(since)
         deadline = time.monotonic() + 120
-        while True:
-            statuses = [event["status"] for event in self.journal("build", since)]
-            ended = [status for status in statuses if status != "IN_PROGRESS"]
-            if 2 * len(ended) == len(statuses):
-                return ended
-            assert time.monotonic() < deadline, statuses
+        while len(ends := self._ends_of(builds)) < len(builds):
+            assert time.monotonic() < deadline, f"builds that have not ended: {set(builds) - set(ends)}"
             time.sleep(0.2)
+        return [ends[build] for build in builds]
+
+    def _ends_of(self, builds: list[str]) -> dict[str, str]:
+        return {
+            event["id"]: event["status"]
+            for event in self.journal("build")
+            if event["id"] in builds and event["status"] != "IN_PROGRESS"
+        }
 
     def plan_fault(self, kind: str, times: int = 1, **details: Any) -> None:
         """Make the next `times` operations of this kind fail."""

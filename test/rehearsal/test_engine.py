@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -77,8 +76,7 @@ def test_a_cache_that_cannot_be_written_does_not_fail_the_build(
     )
     outcome = app.deploy()
     assert outcome.succeeded, outcome.output
-    (ended,) = [b for b in wait_for_builds(app) if b["status"] != "IN_PROGRESS"]
-    assert ended["status"] == "SUCCEEDED"
+    assert environment.aws.ends_of_builds(app.began) == ["SUCCEEDED"]
     assert "notice: could not write the layer cache" in app.log
     assert app.caches == []
     app.destroy()
@@ -94,17 +92,6 @@ def test_a_deployment_ends_at_the_push_while_the_cache_is_still_exported(
     assert [event["status"] for event in environment.aws.journal("build", app.began)] == ["IN_PROGRESS"]
     assert queries.platform(environment.aws, app.uri) == "linux/arm64"
     assert app.caches == []
-    wait_for_builds(app)
+    assert environment.aws.ends_of_builds(app.began) == ["SUCCEEDED"]
     assert len(app.caches) == 1
     app.destroy()
-
-
-def wait_for_builds(app: App) -> list[dict[str, object]]:
-    """The journal's events of the deployment's builds, once they have ended."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        events = app.environment.aws.journal("build", app.began)
-        if len(events) == 2 * len(app.environment.aws.builds(app.began)):
-            return events
-        time.sleep(0.2)
-    raise AssertionError("the build did not end")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,16 +18,6 @@ COPY version.txt /
 """
 
 
-def builds_that_ended(environment: Environment, began: float) -> list[dict[str, Any]]:
-    """The deployment's build, once it has written its cache: the deployment does not wait for that."""
-    deadline = time.monotonic() + 60
-    ended: list[dict[str, Any]] = []
-    while not ended and time.monotonic() < deadline:
-        ended = [e for e in environment.aws.journal("build", began) if e["status"] == "SUCCEEDED"]
-        time.sleep(0.1)
-    return ended
-
-
 def test_code_change_reuses_the_dependency_layer_from_the_registry(
     environment: Environment, tmp_path: Path
 ) -> None:
@@ -43,7 +31,7 @@ def test_code_change_reuses_the_dependency_layer_from_the_registry(
         output = apps.synthesize(tmp_path / f"out-{version}", Cached=apps.agent(directory))
         outcome = environment.cdk.deploy(output)
         assert outcome.succeeded, outcome.output
-        assert len(builds_that_ended(environment, began)) == 1
+        assert environment.aws.ends_of_builds(began) == ["SUCCEEDED"]
         return [event["line"] for event in environment.aws.journal("log", began)]
 
     lines = deploy("1", "agent==1")
