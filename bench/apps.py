@@ -6,8 +6,10 @@ because loading a package is part of what an app pays for it.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
@@ -22,6 +24,14 @@ Artifact = agentcore.AgentRuntimeArtifact
 
 def bare_runtime(stack: cdk.Stack, name: str, _directory: str) -> agentcore.Runtime:
     return runtime(stack, name, Artifact.from_image_uri(EXISTING))
+
+
+def same_resources(stack: cdk.Stack, name: str, file: str) -> agentcore.Runtime:
+    """The resources of CodeBuild mode as plain as the CDK can define them, without this library."""
+    for logical_id, resource in json.loads(Path(file).read_text()).items():
+        plain = cdk.CfnResource(stack, logical_id, type=resource["Type"], properties=resource["Properties"])
+        plain.override_logical_id(logical_id)
+    return bare_runtime(stack, name, "")
 
 
 def from_asset(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
@@ -82,6 +92,7 @@ VARIANTS: dict[str, Variant] = {
     "local": smallest_example,
     "CodeBuild": smallest_example,
     "CodeBuild, with options": code_build_with_options,
+    "same resources, plain": same_resources,
     "deploy-time-build, tag": deploy_time_build_by_tag,
     "deploy-time-build, image_tag": deploy_time_build_by_image_tag,
 }
