@@ -213,6 +213,27 @@ CASES: dict[str, tuple[Props, str, str]] = {
         "'security_groups' needs 'vpc', got none",
         "pass the VPC too",
     ),
+    "no security groups": (
+        lambda stack: in_codebuild(vpc=imported_vpc(stack), security_groups=[]),
+        "'security_groups' must be 1 to 5 security groups, got 0",
+        "remove 'security_groups' for a new one",
+    ),
+    "too many security groups": (
+        lambda stack: in_codebuild(
+            vpc=imported_vpc(stack),
+            security_groups=[
+                ec2.SecurityGroup.from_security_group_id(stack, f"Group{number}", f"sg-{number}")
+                for number in range(6)
+            ],
+        ),
+        "'security_groups' must be 1 to 5 security groups, got 6",
+        "pass as many as CodeBuild accepts",
+    ),
+    "too many subnets": (
+        lambda stack: in_codebuild(vpc=imported_vpc(stack, subnets=17)),
+        "'subnet_selection' must select at most 16 subnets of 'vpc' (Agent/Vpc), got 17",
+        "select fewer",
+    ),
     "an invalid secret id": (
         lambda stack: in_codebuild(build_secrets={"a,b": secret(stack)}),
         "'build_secrets' must have ids of letters, digits, '_', '.' and '-', got 'a,b'",
@@ -234,6 +255,16 @@ CASES: dict[str, tuple[Props, str, str]] = {
         "pass 'docker.io' for Docker Hub",
     ),
 }
+
+
+def imported_vpc(stack: Stack, subnets: int = 1) -> ec2.IVpc:
+    return ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Vpc",
+        vpc_id="vpc-1",
+        availability_zones=[f"zone-{number}" for number in range(subnets)],
+        private_subnet_ids=[f"subnet-{number}" for number in range(subnets)],
+    )
 
 
 def secret(stack: Stack) -> BuildSecret:

@@ -66,14 +66,15 @@ export interface CodeBuildOptions {
   readonly vpc?: ec2.IVpc;
 
   /**
-   * The subnets of the VPC, which requires `vpc`. They must be private, because CodeBuild gives its network interfaces no public address.
+   * The subnets of the VPC, which requires `vpc`: at most 16. They must be private, because CodeBuild gives its network
+   * interfaces no public address.
    *
    * @default - the private subnets
    */
   readonly subnetSelection?: ec2.SubnetSelection;
 
   /**
-   * The security groups of the build in the VPC, which require `vpc`.
+   * The security groups of the build in the VPC, which require `vpc`: 1 to 5.
    *
    * @default - a new security group that allows all outbound traffic
    */

@@ -385,6 +385,8 @@ def test_start_build_refuses(project: Project, overrides: dict[str, Any], messag
             {"environment": {"dockerServer": {"computeType": "BUILD_GENERAL1_SMALL"}}},
             "Unsupported DockerServer environment type: ARM_CONTAINER",
         ),
+        ({"vpcConfig": {"securityGroupIds": []}}, "securityGroupIds must have 1 to 5 members"),
+        ({"vpcConfig": {"subnets": ["subnet-1"] * 17}}, "subnets must have 1 to 16 members"),
     ],
 )
 def test_create_project_refuses(project: Project, change: dict[str, Any], message: str) -> None:

@@ -18,7 +18,7 @@ def creating(create: Any) -> Any:
     """Refuse what CodeBuild refuses, and keep what ministack drops of a project."""
 
     def create_project(logical_id: str, properties: dict[str, Any], stack: str) -> tuple[str, dict[str, str]]:
-        _check(properties.get("Name", ""), properties)
+        _check(properties)
         name, attributes = create(logical_id, properties, stack)
         _keep_settings(name, properties)
         return name, attributes
@@ -32,7 +32,7 @@ def updating(update: Any) -> Any:
     def update_project(
         name: str, old: dict[str, Any], new: dict[str, Any], stack: str
     ) -> tuple[str, dict[str, str]]:
-        _check(new.get("Name", ""), new)
+        _check(new)
         kept, attributes = update(name, old, new, stack)
         _keep_settings(kept, new)
         return kept, attributes
@@ -44,18 +44,17 @@ def refusing(answer: Any) -> Any:
     """The same for CreateProject and UpdateProject."""
 
     def checked(request: dict[str, Any]) -> Any:
-        name, source = request.get("name", ""), request.get("source") or {}
-        refusal = codebuild_limits.refused_project(name, source, request.get("environment") or {})
+        refusal = codebuild_limits.refused_project(request)
         return error_response_json("InvalidInputException", refusal, 400) if refusal else answer(request)
 
     return checked
 
 
-def _check(name: str, properties: dict[str, Any]) -> None:
+def _check(properties: dict[str, Any]) -> None:
     convert = provisioners._codebuild_cfn_to_api
-    refusal = codebuild_limits.refused_project(
-        name, convert(properties.get("Source") or {}), convert(properties.get("Environment") or {})
-    )
+    sections = {"source": "Source", "environment": "Environment", "vpcConfig": "VpcConfig"}
+    project = {key: convert(properties.get(section) or {}) for key, section in sections.items()}
+    refusal = codebuild_limits.refused_project({"name": properties.get("Name", ""), **project})
     if refusal:
         raise ValueError(
             f'Resource handler returned message: "Invalid request provided: {refusal} (Service: CodeBuild,'

@@ -7,6 +7,10 @@ import { property } from '../names-in-app';
 import { allow } from '../statements';
 import { validationError } from '../validation';
 
+/** @see https://docs.aws.amazon.com/codebuild/latest/APIReference/API_VpcConfig.html */
+const MAX_SECURITY_GROUPS = 5;
+const MAX_SUBNETS = 16;
+
 export interface BuildNetworkProps {
   readonly vpc?: ec2.IVpc;
   readonly subnetSelection?: ec2.SubnetSelection;
@@ -26,7 +30,15 @@ export function buildNetwork(scope: Construct, props: BuildNetworkProps): codebu
   const securityGroups = props.securityGroups ?? [
     new ec2.SecurityGroup(scope, 'SecurityGroup', { vpc, description: 'Builds of an agent image in CodeBuild' }),
   ];
+  if (securityGroups.length < 1 || securityGroups.length > MAX_SECURITY_GROUPS) {
+    throw validationError(scope, `${property('securityGroups')} must be 1 to ${MAX_SECURITY_GROUPS} security groups, got ${securityGroups.length}; `
+      + `pass as many as CodeBuild accepts, or remove ${property('securityGroups')} for a new one`);
+  }
   const subnets = vpc.selectSubnets(subnetSelection);
+  if (subnets.subnetIds.length > MAX_SUBNETS) {
+    throw validationError(scope, `${property('subnetSelection')} must select at most ${MAX_SUBNETS} subnets of ${property('vpc')} (${vpc.node.path}), `
+      + `got ${subnets.subnetIds.length}; select fewer, because CodeBuild accepts no more`);
+  }
   if (subnets.hasPublic) {
     Annotations.of(scope).addWarningV2('arm64-agent-image:publicSubnets',
       `the build runs in public subnets of ${property('vpc')} (${vpc.node.path}), where CodeBuild gives it no public address, so that it reaches AWS `
