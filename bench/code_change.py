@@ -38,7 +38,6 @@ CHANGED = {
 PEER = "deploy-time-build, image_tag"
 LIGHT, HEAVY = 40, 120
 """How often a dependency layer hashes 24 MB, which takes about 15 and 45 s on a machine of its own."""
-LONGEST_REPEATED = 45
 
 
 def code_change(bench: Bench) -> None:
@@ -48,8 +47,8 @@ def code_change(bench: Bench) -> None:
     """
     for startup in bench.startups:
         folder = bench.new_folder()
-        repetitions = bench.repetitions(3) if startup <= LONGEST_REPEATED else 1
-        repeated = [changed(bench.account, folder / str(number), startup) for number in range(repetitions)]
+        rounds = range(bench.repetitions(3))
+        repeated = [changed(bench.account, folder / str(number), startup) for number in rounds]
         for name, subject in SUBJECTS.items():
             seconds = [deployment.image_seconds(name) for deployment in repeated]
             reference = "" if subject == FIRST else FIRST
@@ -84,7 +83,7 @@ def dependency_layer(bench: Bench) -> None:
     """A first build and a rebuild on hosts whose only cache is the registry, and builds without a cache."""
     account, folder = bench.account, bench.new_folder()
     cold, warm, uncached = [], [], []
-    for number in range(bench.repetitions(2)):
+    for number in range(bench.repetitions(3)):
         name, directory = f"Layer{number}", source(folder / str(number), HEAVY)
         cold.append(account.deploy(folder / f"cold-{number}", **{name: agent(directory)}))
         (directory / "settings.txt").write_text("2")
