@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from aws_cdk import App, Stack
+from aws_cdk import App, Stack, Stage
 
 from test.synth import (
     IMAGE,
@@ -65,6 +65,16 @@ def test_the_cli_finds_every_file_when_nothing_is_staged(tmp_path: Path, agent: 
     assert files["Image/Source"] == agent
     assert json.loads(files["Image/Parameters"].read_text()) == {"file": "Dockerfile"}
     assert (files["Arm64AgentImageProvider/Code"] / "image_builder").is_dir()
+
+
+def test_the_cli_finds_every_file_of_a_stack_in_a_stage(tmp_path: Path, agent: Path) -> None:
+    app = new_app(tmp_path / "out")
+    new_image(Stack(Stage(app, "Production"), "Agent"), agent)
+    (manifest,) = synthesize(app).directory.glob("assembly-*/*.assets.json")
+    files = json.loads(manifest.read_text())["files"].values()
+    paths = {file["displayName"]: manifest.parent / file["source"]["path"] for file in files}
+    assert {"Image/Source", "Image/Parameters", "Arm64AgentImageProvider/Code"} < set(paths)
+    assert [name for name, path in paths.items() if not path.exists()] == []
 
 
 def test_a_code_change_changes_the_image_and_the_runtime_only(tmp_path: Path, agent: Path) -> None:

@@ -1,5 +1,8 @@
-import { AssetStaging, AssetStagingProps, Names, Stack } from 'aws-cdk-lib';
+import * as fs from 'fs';
+import * as path from 'path';
+import { AssetStaging, AssetStagingProps, FileAssetPackaging, Names, Stack, Stage } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
+import { sha256 } from './content-tag';
 
 /** Where the CDK CLI uploads a file, or the archive of a directory. */
 export interface UploadedFile {
@@ -23,6 +26,20 @@ export function uploadedFile(scope: Construct, id: string, props: UploadedFilePr
     sourceHash: staging.assetHash,
     fileName: staging.relativeStagedPath(Stack.of(scope)),
     displayName: displayName(staging),
+  });
+}
+
+/** Lets the CDK CLI upload a JSON text as a file, which is written to where staging would copy it. */
+export function uploadedJson(scope: Construct, id: string, json: string): UploadedFile {
+  const { outdir, assetOutdir } = Stage.of(scope)!;
+  const sourceHash = sha256({ json });
+  const file = path.join(assetOutdir, `asset.${sourceHash}.json`);
+  fs.writeFileSync(file, json);
+  return Stack.of(scope).synthesizer.addFileAsset({
+    packaging: FileAssetPackaging.FILE,
+    sourceHash,
+    fileName: path.relative(outdir, file),
+    displayName: displayName(new Construct(scope, id)),
   });
 }
 

@@ -1,7 +1,4 @@
-import * as fs from 'fs';
-import * as path from 'path';
-import { CustomResource, FileSystem, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
-import * as cxapi from 'aws-cdk-lib/cx-api';
+import { CustomResource, IgnoreMode, SymlinkFollowMode } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import { BuildMode } from '../../build-mode';
 import { CodeBuildOptions } from '../../code-build-options';
@@ -9,7 +6,7 @@ import { acknowledgeRules } from '../acknowledgements';
 import { contentTag, sha256 } from '../content-tag';
 import { literalPattern } from '../context/ignore-file';
 import { Image, ImageSource, undefinedIfEmpty } from '../image';
-import { uploadedFile, UploadedFile } from '../uploads';
+import { uploadedFile, UploadedFile, uploadedJson } from '../uploads';
 import { buildRole } from './build-role';
 import { buildEnvironment } from './environment';
 import { imageName } from './names';
@@ -52,7 +49,7 @@ export function codeBuildImage(scope: Construct, source: ImageSource, options: C
       OwnsRepository: String(!options.repository),
       ImageTag: imageTag,
       Source: location(uploadedSource(scope, source)),
-      Parameters: location(uploadedParameters(scope, parameters)),
+      Parameters: location(uploadedJson(scope, 'Parameters', parameters)),
       RecipeHash: sha256({ parameters, extraHash: source.extraHash }),
       BaseImageMaxAge: assembledFor.toSeconds().toString(),
     },
@@ -85,23 +82,14 @@ function uploadedSource(scope: Construct, { context }: ImageSource): UploadedFil
   });
 }
 
-/** The parameters as a file, because they may exceed the limits of templates, environment variables and inline buildspecs. */
-function uploadedParameters(scope: Construct, parameters: string): UploadedFile {
-  const folder = FileSystem.mkdtemp('arm64-agent-image-');
-  const file = path.join(folder, 'parameters.json');
-  fs.writeFileSync(file, parameters);
-  const uploaded = uploadedFile(scope, 'Parameters', { sourcePath: file, assetHash: sha256({ parameters }) });
-  if (!scope.node.tryGetContext(cxapi.DISABLE_ASSET_STAGING_CONTEXT)) {
-    fs.rmSync(folder, { recursive: true });
-  }
-  return uploaded;
-}
-
 function location({ bucketName, objectKey }: UploadedFile): string {
   return `${bucketName}/${objectKey}`;
 }
 
-/** Everything that the build needs besides its source, as ASCII. */
+/**
+ * Everything that the build needs besides its source, as ASCII. It is uploaded because it may exceed the limits of templates,
+ * environment variables and inline buildspecs.
+ */
 function buildParameters({ context, target, buildArgs, buildContexts }: ImageSource, secrets: Record<string, string>): string {
   return JSON.stringify({
     file: context.file,
