@@ -146,14 +146,14 @@ def test_raises_when_the_response_is_not_delivered_so_that_the_function_is_retri
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_ignores_an_expired_url(
+def test_does_not_repeat_a_response_that_is_refused(
     status: int, bucket: Bucket, clock: FakeClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bucket.statuses = [status]
     response.succeed(request_for(bucket), {}, clock)
     assert len(bucket.requests) == 1
     assert clock.slept == []
-    assert "no longer waits for this response" in capsys.readouterr().out
+    assert "the response was refused and is not sent again" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("status", [200, 403, 500])

@@ -52,7 +52,7 @@ def _send(event: Mapping[str, Any], outcome: Mapping[str, object], clock: Clock)
             return
         except HTTPError as error:
             if error.code < 500 and error.code not in (408, 429):
-                print(f"CloudFormation no longer waits for this response: {error}")
+                print(f"the response was refused and is not sent again: {error}")
                 return
             _pause(left, error, clock)
         except (HTTPException, OSError) as error:
