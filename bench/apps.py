@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 EXISTING = "111122223333.dkr.ecr.us-east-1.amazonaws.com/agents:1"
 Artifact = agentcore.AgentRuntimeArtifact
+Variant = Callable[[cdk.Stack, str, str], agentcore.Runtime]
 
 
 def bare_runtime(stack: cdk.Stack, name: str, _directory: str) -> agentcore.Runtime:
@@ -32,6 +33,19 @@ def same_resources(stack: cdk.Stack, name: str, file: str) -> agentcore.Runtime:
         plain = cdk.CfnResource(stack, logical_id, type=resource["Type"], properties=resource["Properties"])
         plain.override_logical_id(logical_id)
     return bare_runtime(stack, name, "")
+
+
+def beside_log_groups(image: Variant) -> Variant:
+    """An app with ten other resources."""
+
+    def define(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
+        from aws_cdk import aws_logs as logs
+
+        for number in range(10):
+            logs.CfnLogGroup(stack, f"{name}Logs{number}")
+        return image(stack, name, directory)
+
+    return define
 
 
 def from_asset(stack: cdk.Stack, name: str, directory: str) -> agentcore.Runtime:
@@ -85,7 +99,6 @@ def runtime(stack: cdk.Stack, name: str, artifact: Artifact) -> agentcore.Runtim
     )
 
 
-Variant = Callable[[cdk.Stack, str, str], agentcore.Runtime]
 VARIANTS: dict[str, Variant] = {
     "bare Runtime": bare_runtime,
     "fromAsset": from_asset,
@@ -93,6 +106,8 @@ VARIANTS: dict[str, Variant] = {
     "CodeBuild": smallest_example,
     "CodeBuild, with options": code_build_with_options,
     "same resources, plain": same_resources,
+    "ten log groups": beside_log_groups(bare_runtime),
+    "ten log groups, CodeBuild": beside_log_groups(smallest_example),
     "deploy-time-build, tag": deploy_time_build_by_tag,
     "deploy-time-build, image_tag": deploy_time_build_by_image_tag,
 }
