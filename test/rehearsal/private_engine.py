@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import debian
+from .bridge import ADDRESS, bridge
 from .docker_engine import Engine
 from .processes import spawn, stop, wait_until
 from .progress import step
-from .reference_counting import reference_counted
 
 ENGINE_PACKAGES = ("docker.io", "docker-cli", "docker-buildx", "containerd")
-BRIDGE = Path("/sys/class/net/docker0")
 
 
 @contextlib.contextmanager
@@ -28,10 +27,10 @@ def private_engine(suite: str = debian.SUITE, *, containerd_store: bool = True) 
     own = debian.codename()
     packages = [f"{name}/{suite}" for name in ENGINE_PACKAGES] + [f"runc/{own}", f"libseccomp2/{own}"]
     root = debian.unpacked("docker", packages)
-    with reference_counted("docker0", debian.cache_folder(), lambda: not BRIDGE.exists(), _delete_bridge):
+    with bridge(debian.cache_folder()) as addresses:
         folder = Path(tempfile.mkdtemp(prefix="arm64-engine-"))
         try:
-            with _started(root, folder, containerd_store) as private:
+            with _started(root, folder, addresses, containerd_store) as private:
                 try:
                     yield private
                 finally:
@@ -39,11 +38,6 @@ def private_engine(suite: str = debian.SUITE, *, containerd_store: bool = True) 
                         private.run("container", "rm", "--force", container, check=False)
         finally:
             _remove(folder)
-
-
-def _delete_bridge() -> None:
-    if shutil.which("ip"):
-        subprocess.run(["ip", "link", "delete", BRIDGE.name], capture_output=True, check=False)
 
 
 def _remove(folder: Path) -> None:
@@ -56,17 +50,15 @@ def _remove(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _started(root: Path, folder: Path, containerd_store: bool) -> Iterator[Engine]:
+def _started(root: Path, folder: Path, addresses: str, containerd_store: bool) -> Iterator[Engine]:
     config = {
         "data-root": str(folder / "data"),
         "exec-root": str(folder / "exec"),
         "pidfile": str(folder / "dockerd.pid"),
         "hosts": [f"unix://{folder}/docker.sock"],
         "features": {"containerd-snapshotter": containerd_store},
-        # engines that run at the same time share docker0, so each needs addresses of its own; without the
-        # address of the bridge, Docker 28 gives it one of its own, and cuts the others off
-        "bip": "172.17.0.1/16",
-        "fixed-cidr": f"172.17.{os.getpid() % 254 + 1}.0/24",
+        "bip": ADDRESS,
+        "fixed-cidr": addresses,
         "iptables": False,
         "ip6tables": False,
         "ip-forward": False,

@@ -37,7 +37,7 @@ def repositories(aws: EmulatedAws) -> set[str]:
 
 
 def repository_of(uri: str) -> str:
-    """The repository that a URI names."""
+    """The name of the repository that a URI names."""
     return uri.partition("/")[2].rpartition(":")[0]
 
 

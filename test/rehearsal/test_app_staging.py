@@ -44,5 +44,5 @@ def test_an_app_with_a_staging_stack_deploys_and_updates_its_agent(
     assert uris[0] != uris[1]
     assert len(environment.aws.builds(began)) == (2 if mode == "codebuild" else 0)
     assert environment.cdk.destroy(tmp_path / f"{mode}-2").succeeded
-    for name in queries.repositories(environment.aws):
+    for name in queries.repositories(environment.aws) & set(map(queries.repository_of, uris)):
         environment.aws.client("ecr").delete_repository(repositoryName=name, force=True)

@@ -50,18 +50,18 @@ def test_the_first_agent_is_built_and_deployed(environment: Environment, tmp_pat
         image.bind_runtime(runtime)
 
     output = apps.synthesize(tmp_path / "out", FirstAgent=fill)
-    outcome = environment.cdk.deploy(output)
-    assert outcome.succeeded, outcome.output
-    runtime = queries.runtimes(environment.aws)["first_agent"]
-    assert queries.platform(environment.aws, runtime["uri"]) == "linux/arm64"
-    assert "prompt" in ask(environment, runtime["arn"], b"{}")["error"]
-    assert environment.cdk.destroy(output).succeeded
+    try:
+        outcome = environment.cdk.deploy(output)
+        assert outcome.succeeded, outcome.output
+        runtime = queries.runtimes(environment.aws)["first_agent"]
+        assert queries.platform(environment.aws, runtime["uri"]) == "linux/arm64"
+        answer = ask(environment, runtime["arn"], b"{}")
+        assert answer == {"error": 'the payload must be JSON like {"prompt": "..."}'}
+    finally:
+        environment.delete_stacks(output)
 
 
-def ask(environment: Environment, arn: str, payload: bytes) -> dict[str, str]:
+def ask(environment: Environment, arn: str, payload: bytes) -> object:
     """What the deployed agent answers; QEMU takes minutes to import its packages."""
     data = environment.aws.client("bedrock-agentcore", read_timeout=300)
-    answer: dict[str, str] = json.loads(
-        data.invoke_agent_runtime(agentRuntimeArn=arn, payload=payload)["response"].read()
-    )
-    return answer
+    return json.loads(data.invoke_agent_runtime(agentRuntimeArn=arn, payload=payload)["response"].read())

@@ -102,7 +102,7 @@ def test_gc_deletes_the_source_of_a_former_version_and_no_image(built_by_codebui
     former, current = app.image("1"), app.image("2")
     assert asset(former["Source"]) not in app.objects()
     assert {asset(current["Source"]), asset(current["Parameters"])} <= app.objects()
-    (repository,) = queries.repositories(app.environment.aws)
+    repository = queries.repository_of(app.uri())
     assert queries.tags(app.environment.aws, repository) == {former["ImageTag"], current["ImageTag"]}
 
 

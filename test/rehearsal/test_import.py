@@ -178,9 +178,9 @@ def test_an_existing_runtime_is_imported_as_it_is_and_then_updated_to_its_image(
     assert len(project.environment.aws.builds(began)) == 1
     control = project.environment.aws.client("bedrock-agentcore-control")
     updated = control.get_agent_runtime(agentRuntimeId=existing)
-    (tag,) = queries.tags(project.environment.aws, *queries.repositories(project.environment.aws))
+    uri = updated["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"]
     assert updated["agentRuntimeVersion"] == "2"
-    assert updated["agentRuntimeArtifact"]["containerConfiguration"]["containerUri"].endswith(f":{tag}")
+    assert queries.tags(project.environment.aws, queries.repository_of(uri)) == {uri.rpartition(":")[2]}
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
