@@ -18,6 +18,7 @@ from botocore.config import Config
 from . import shared_files
 from .aws.namespace import remove_all
 from .docker_engine import Engine
+from .patience import wait_for
 from .processes import answers, free_port, spawn, stop, wait_until
 from .progress import step
 
@@ -105,10 +106,12 @@ class EmulatedAws:
         A deployment waits for its image only: the build then still writes its layer cache.
         """
         builds = self.builds(since)
-        deadline = time.monotonic() + 120
-        while len(ends := self._ends_of(builds)) < len(builds):
-            assert time.monotonic() < deadline, f"builds that have not ended: {set(builds) - set(ends)}"
-            time.sleep(0.2)
+
+        def running() -> set[str]:
+            return set(builds) - self._ends_of(builds).keys()
+
+        wait_for(lambda: not running(), lambda: f"builds that have not ended: {running()}")
+        ends = self._ends_of(builds)
         return [ends[build] for build in builds]
 
     def _ends_of(self, builds: list[str]) -> dict[str, str]:

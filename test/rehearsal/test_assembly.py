@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from arm64_agent_image import ImageBuild
 from . import agent_container, apps, engine, queries
 from .cdk_cli import Outcome
 from .environment import AMD64, AMD64_BASE, PYTHON, PYTHON_BASE, Environment, bootstrapped
+from .patience import wait_for
 
 STACK = "Assembled"
 DOCKERFILE = """\
@@ -100,13 +100,6 @@ class App:
             lines += [event["message"] for event in events if "built, not assembled" in event["message"]]
         return lines
 
-    def wait_for(self, condition: Callable[[], bool]) -> None:
-        """Wait for what a build does after its deployment."""
-        deadline = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-
     def tags(self, prefix: str) -> set[str]:
         """The tags of caches or plans."""
         images = self.aws.client("ecr").list_images(repositoryName=self.repository)["imageIds"]
@@ -115,7 +108,7 @@ class App:
     def wait_for_build(self) -> None:
         """Wait until the build of the deployed image has kept its plan and its layer cache."""
         tag = self.uri.rpartition(":")[2]
-        self.wait_for(lambda: f"cache-{tag}" in self.tags("cache-"))
+        wait_for(lambda: f"cache-{tag}" in self.tags("cache-"), lambda: self.tags(""))
         log = [event["line"] for event in self.aws.journal("log")]
         assert self.tags("plan-"), [line for line in log if "notice" in line]
 

@@ -20,6 +20,7 @@ from .aws.build_host import SharedHost
 from .aws.namespace import CGROUPS, PREFIX
 from .emulated_aws import ACCOUNT, EmulatedAws
 from .environment import BUSYBOX_BASE, Environment
+from .patience import wait_for
 from .test_containment import descendants, processes
 
 BUCKET, REPOSITORY, REGISTRY = "host-sources", "host/images", BUSYBOX_BASE.partition("/")[0]
@@ -89,11 +90,8 @@ class Project:
 
     def ended(self, identifier: str) -> dict[str, Any]:
         """The record of a build once it has ended."""
-        deadline = time.monotonic() + 90
-        while not (found := self.build(identifier))["buildComplete"]:
-            assert time.monotonic() < deadline, self.lines(identifier)
-            time.sleep(0.1)
-        return found
+        wait_for(lambda: self.build(identifier)["buildComplete"], lambda: self.lines(identifier))
+        return self.build(identifier)
 
     def lines(self, identifier: str) -> list[str]:
         """What the commands of a build printed."""
@@ -252,12 +250,18 @@ def test_python3_obeys_a_python_version_file_and_has_the_standard_library_only(p
 def test_two_hosts_at_once_do_not_see_each_other(host: Project) -> None:
     image = "docker build --quiet --tag=$CODEBUILD_BUILD_ID . > /dev/null"
     names = "docker images --format '{{.Repository}}:{{.Tag}}'"
-    command = f"{image}; sleep 4; {names}; ps -e | grep -c dockerd"
+    both = f"until aws s3 cp s3://{BUCKET}/both /tmp/both; do sleep 0.2; done > /dev/null 2>&1"
+    command = f"{image}; echo built; {both}; {names}; ps -e | grep -c dockerd"
     files = {"Dockerfile": "FROM scratch\nCOPY Dockerfile /\n"}
-    first, second = host.start(command, files=files), host.start(command, files=files)
-    ends = [host.ended(identifier) for identifier in (first, second)]
-    assert [host.lines(identifier) for identifier in (first, second)] == [[first, "1"], [second, "1"]]
-    assert abs((ends[0]["endTime"] - ends[1]["endTime"]).total_seconds()) < 4
+    builds = [host.start(command, files=files) for _ in range(2)]
+
+    def lines() -> list[list[str]]:
+        return [host.lines(build) for build in builds]
+
+    wait_for(lambda: lines() == [["built"], ["built"]], lines)
+    host.aws.client("s3").put_object(Bucket=BUCKET, Key="both", Body=b"built")
+    assert {host.ended(build)["buildStatus"] for build in builds} == {"SUCCEEDED"}
+    assert lines() == [["built", build, "1"] for build in builds]
 
 
 def test_a_host_leaves_nothing_on_this_machine(host: Project, environment: Environment) -> None:
@@ -268,9 +272,12 @@ def test_a_host_leaves_nothing_on_this_machine(host: Project, environment: Envir
     finished = host.start(f"touch /etc/mine /codebuild/mine; {build}", "sleep 100 & disown", files=files)
     stopped = host.start("setsid sleep 300 & sleep 300")
     hosts: set[str] = set()
-    while host.build(stopped)["currentPhase"] != "BUILD" or len(hosts) < 2:
-        hosts |= {path.name for path in folder.glob(f"{PREFIX}*")}
-        time.sleep(0.1)
+
+    def both_started() -> bool:
+        hosts.update(path.name for path in folder.glob(f"{PREFIX}*"))
+        return host.build(stopped)["currentPhase"] == "BUILD" and len(hosts) == 2
+
+    wait_for(both_started, lambda: hosts)
     assert host.ended(finished)["buildStatus"] == "SUCCEEDED"
     host.aws.client("codebuild").stop_build(id=stopped)
     assert host.ended(stopped)["buildStatus"] == "STOPPED"

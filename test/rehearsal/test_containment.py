@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 
 from . import agent_container, binfmt, engine
 from .environment import PROJECT, PYTHON_BASE, Environment
+from .patience import wait_for
 from .processes import RehearsalError
 
 DAEMONS = (
@@ -141,11 +141,8 @@ def test_everything_is_stopped_after(number: signal.Signals, tmp_path: Path) -> 
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    deadline = time.monotonic() + 300
-    while b"phase BUILD" not in log.read_bytes():
-        assert demo.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
+    wait_for(lambda: b"phase BUILD" in log.read_bytes() or demo.poll() is not None, log.read_text)
+    assert demo.poll() is None, log.read_text()
     started = descendants(demo.pid)
     assert len(started) > 3
     demo.send_signal(number)

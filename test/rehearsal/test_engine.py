@@ -86,12 +86,13 @@ def test_a_deployment_ends_at_the_push_while_the_cache_is_still_exported(
     environment: Environment, tmp_path: Path
 ) -> None:
     app = App(environment, tmp_path, "AtThePush")
-    environment.aws.plan_fault("CacheExport", seconds=20)
+    environment.aws.plan_fault("HeldPush", reference="cache-")
     outcome = app.deploy()
     assert outcome.succeeded, outcome.output
     assert [event["status"] for event in environment.aws.journal("build", app.began)] == ["IN_PROGRESS"]
     assert queries.platform(environment.aws, app.uri) == "linux/arm64"
     assert app.caches == []
+    environment.aws.clear_faults()
     assert environment.aws.ends_of_builds(app.began) == ["SUCCEEDED"]
     assert len(app.caches) == 1
     app.destroy()

@@ -71,6 +71,8 @@ class BuildHost(ABC):
             errors="replace",
             start_new_session=True,
         )
+        if self._ended.is_set():
+            self.end()
         reader = threading.Thread(target=self._read, args=(process,), daemon=True)
         reader.start()
         status = process.wait()

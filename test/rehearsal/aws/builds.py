@@ -43,8 +43,7 @@ def run(build: Build, project: dict[str, Any]) -> None:
         record("log", id=build["id"], line=line)
 
     try:
-        timeout = functools.partial(_seconds, build, "QueuedTimeout", "queuedTimeoutInMinutes")
-        with build_queue.turn(build, timeout) as ended:
+        with build_queue.turn(build, functools.partial(_queued_seconds, build)) as ended:
             status = ended or _planned_end(build) or _build(build, project, emit)
             if ended:
                 _phase(build, "QUEUED", ended)
@@ -81,8 +80,7 @@ def _build(build: Build, project: dict[str, Any], emit: Any) -> str:
         time.sleep(startup["seconds"])
     host = _host(project["name"], emit)
     _hosts[build["id"]] = host
-    seconds = _seconds(build, "Timeout", "timeoutInMinutes")
-    timer = threading.Timer(seconds, end, (build, "TIMED_OUT"))
+    timer = threading.Timer(build["timeoutInMinutes"] * 60, end, (build, "TIMED_OUT"))
     timer.daemon = True
     timer.start()
     try:
@@ -100,9 +98,9 @@ def _host(project: str, emit: Any) -> BuildHost:
     return FreshHost(emit, engine_restarts=fault("EngineRestart", project=project) is None)
 
 
-def _seconds(build: Build, planned: str, minutes: str) -> float:
-    found = fault(planned, project=build["projectName"])
-    return float(found["seconds"] if found else build[minutes] * 60)
+def _queued_seconds(build: Build) -> float:
+    planned = fault("QueuedTimeout", project=build["projectName"])
+    return float(planned["seconds"] if planned else build["queuedTimeoutInMinutes"] * 60)
 
 
 def _run_phases(build: Build, host: BuildHost, emit: Any) -> str:
@@ -168,16 +166,14 @@ def _codebuild_variables(build: Build) -> dict[str, str]:
 
 def _planned_variables(build: Build) -> dict[str, str]:
     size = fault("ImageSize", project=build["projectName"])
-    export = fault("CacheExport", project=build["projectName"])
-    return {
-        **({"REHEARSAL_IMAGE_SIZE": str(size["bytes"])} if size else {}),
-        **({"REHEARSAL_CACHE_EXPORT_SECONDS": str(export["seconds"])} if export else {}),
-    }
+    return {"REHEARSAL_IMAGE_SIZE": str(size["bytes"])} if size else {}
 
 
 def _begin(build: Build, phase: str) -> None:
     build["currentPhase"] = phase
     record("phase", id=build["id"], phase=phase)
+    if fault("Timeout", project=build["projectName"], phase=phase):
+        end(build, "TIMED_OUT")
 
 
 def _phase(build: Build, phase: str, status: str, code: str = "", message: str = "") -> None:

@@ -19,15 +19,30 @@ def fault(kind: str, **subject: str) -> dict[str, Any] | None:
     A plan may name a part of the subject; of a `reference` it names the beginning.
     """
     with _lock:
-        planned: list[dict[str, Any]] = json.loads(FAULTS.read_text()) if FAULTS.exists() else []
+        planned = _planned()
         for entry in planned:
-            if entry["kind"] == kind and all(_fits(entry, key, value) for key, value in subject.items()):
+            if _is(entry, kind, subject):
                 entry["times"] -= 1
                 shared_files.write(FAULTS, [each for each in planned if each["times"] > 0])
                 return entry
     return None
 
 
+def is_held(kind: str, **subject: str) -> bool:
+    """Whether a fault of this kind that fits the subject is planned; until the scenario clears it."""
+    return any(_is(entry, kind, subject) for entry in _planned())
+
+
+def _planned() -> list[dict[str, Any]]:
+    return json.loads(FAULTS.read_text()) if FAULTS.exists() else []
+
+
+def _is(entry: dict[str, Any], kind: str, subject: dict[str, str]) -> bool:
+    return entry["kind"] == kind and all(_fits(entry, key, value) for key, value in subject.items())
+
+
 def _fits(entry: dict[str, Any], key: str, value: str) -> bool:
     planned: str = entry.get(key, "")
+    if key == "phase":
+        return planned == value
     return value.startswith(planned) if key == "reference" else planned in value

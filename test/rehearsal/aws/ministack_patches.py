@@ -55,6 +55,10 @@ IDENTITY = (
     ),
 )  # fmt: skip
 REGISTRY = (
+    wraps(
+        ecr, "handle_registry_request", registry.held, "8d092cb9",
+        "the scenarios hold a push to look at what happens meanwhile",
+    ),
     replaces(
         ecr, "_v2_put_manifest", registry.put_manifest, "61f30e54",
         "the scenarios plan pushes that fail, and read which ones took place",

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ministack.services import ecr
 
-from .faults import fault
+from .faults import fault, is_held
 from .journal import record
 
 _put_manifest = ecr._v2_put_manifest
 _batch_get_image = ecr._batch_get_image
 _describe_images = ecr._describe_images
+
+
+def held(theirs: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Answer a push of a manifest only when no scenario holds it any longer."""
+
+    async def handle(method: str, path: str, *request: Any) -> Any:
+        name, _, reference = path.removeprefix("/v2/").partition("/manifests/")
+        while method == "PUT" and reference and is_held("HeldPush", repository=name, reference=reference):
+            await asyncio.sleep(0.1)
+        return await theirs(method, path, *request)
+
+    return handle
 
 
 def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes) -> Any:
