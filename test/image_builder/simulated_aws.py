@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from itertools import count
 from random import Random
@@ -121,6 +122,7 @@ class Plan:
     manifest: str = "arm64"
     export_seconds: float = 0
     log: tuple[str, ...] = ()
+    log_delay: float = 0
     reason: str = "exit status 1"
 
 
@@ -480,6 +482,7 @@ class CodeBuild:
             "timeoutInMinutes": build.minutes,
             "phases": [failing] if build.ended is not None else [{"phaseType": phase}],
             "logs": {"groupName": "g", "streamName": build.id},
+            **({} if build.ended is None else {"endTime": datetime.fromtimestamp(build.ended, UTC)}),
             "environment": {
                 "environmentVariables": [{"name": n, "value": v} for n, v in build.variables.items()]
             },
@@ -570,8 +573,14 @@ class Logs:
 
     def get_log_events(self, **asked: Any) -> Any:
         build = self._account.codebuild.builds.get(asked["logStreamName"])
-        log = build.plan.log if build else ()
+        log = self._lines(build) if build else ()
         return self._account.call(lambda: {"events": [{"message": line} for line in log]})
+
+    def _lines(self, build: Build) -> tuple[str, ...]:
+        """What has reached the log of a build that has ended."""
+        if build.ended is None or self._account.clock.time < build.ended + build.plan.log_delay:
+            return ()
+        return *build.plan.log, f"[Container] Phase complete: {build.failing_phase} State: {build.status}"
 
 
 class StepFunctions:

@@ -58,7 +58,7 @@ if start(new):
 else:
     print(f"not restarted, the old engine: containerd store {start(argv)}")
 """
-DOCKERFILE = "ARG BASE\nFROM ${BASE}\nRUN echo machine=$(uname -m)\n"
+DOCKERFILE = "ARG BASE\nFROM ${BASE}\nRUN test $(uname -m) = aarch64\n"
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,6 @@ def test_engine_restarts_with_the_containerd_store_and_exports_a_layer_cache(hos
         files={"restart.py": RESTART, "Dockerfile": DOCKERFILE},
     )
     assert lines[0].startswith("restarted"), lines
-    assert any("machine=aarch64" in line for line in lines)
     images = host.aws.client("ecr").list_images(repositoryName=REPOSITORY)["imageIds"]
     assert {"1", "cache-1"} <= {image.get("imageTag") for image in images}
 

@@ -140,6 +140,7 @@ def test_everything_is_stopped_after(number: signal.Signals, tmp_path: Path) -> 
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # a shell's background ignores SIGINT
         )
     wait_for(lambda: b"phase BUILD" in log.read_bytes() or demo.poll() is not None, log.read_text)
     assert demo.poll() is None, log.read_text()

@@ -16,8 +16,15 @@ PINNED_LATE = "ARG BASE_IMAGE\nFROM --platform=${BUILDOS}/amd64 ${BASE_IMAGE}\nC
 NO_ARM_BUILDS = "Cannot have more than 0 builds in queue for the account"
 FAILURES = {
     "a command of the Dockerfile fails": Failure(
-        ("failed (FAILED in phase BUILD)", "no-such-program: not found", "log: https://console.aws.amazon.com"),
+        ("failed (FAILED in phase BUILD)",
+         'process "/bin/sh -c no-such-program" did not complete successfully: exit code: 127',
+         "log: https://console.aws.amazon.com"),
         dockerfile=f"{apps.DOCKERFILE}RUN no-such-program\n",
+    ),
+    "a command of the Dockerfile fails, and the log is late": Failure(
+        ("failed (FAILED in phase BUILD)", "did not complete successfully: exit code: 127"),
+        dockerfile=f"{apps.DOCKERFILE}RUN no-such-program\n",
+        fault={"kind": "LateLog", "seconds": 5},
     ),
     "a copied file is missing": Failure(
         ("failed (FAILED in phase BUILD)",

@@ -56,8 +56,8 @@ def test_an_image_is_built_and_run_in(
     outcome = elsewhere.cdk.deploy(apps.synthesize(tmp_path / "2", "codebuild", region, **stacks))
     assert not outcome.succeeded
     said = outcome.one_line
-    assert "no-such-program: not found" in said
-    assert log_hint in said
+    assert 'process "/bin/sh -c no-such-program" did not complete successfully' in said, outcome.output
+    assert log_hint in said, outcome.output
     assert queries.runtimes(aws)["Agent_Agent"]["uri"] == uri
     elsewhere.delete_stacks(tmp_path / "2")
     assert queries.leftovers(aws) == {}

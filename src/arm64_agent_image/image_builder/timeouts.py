@@ -31,6 +31,8 @@ WAITING_POLL = 10
 WAITING_BUILD_POLL = 20
 SHORT_WAIT = 120
 """For how long after its request a build without a machine may still be one that finishes soon."""
+FAILURE_IN_LOG = 30
+"""How long after a build has failed its last lines may reach its log."""
 ACCOUNT_LIMIT_RETRY = 20
 ERROR_RETRY = 10
 

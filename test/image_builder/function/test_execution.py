@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -337,6 +338,66 @@ def test_names_every_failing_status_and_its_phase(status: str, verdict: str, ans
     reason = fails(answers, step_input("create", build_id=BUILD_ID), verdict)
     assert f"{URI}:{TAG}" in reason
     assert "the last words" in reason
+
+
+END_OF_LOG = "[Container] 2026/11/28 17:00:00 Phase complete: BUILD State: FAILED"
+
+
+def failed(seconds_ago: float, status: str = "FAILED", phase: str = "BUILD") -> Any:
+    """A build that failed this long ago."""
+    ended = datetime.fromtimestamp(NOW - seconds_ago, UTC)
+    return build(status, phases=failed_phase(phase, status=status), endTime=ended)
+
+
+def test_waits_for_the_end_of_the_log_of_a_failed_build(
+    answers: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stubs = answers[0]
+    stubs.no_image()
+    stubs.build(failed(1))
+    stubs.no_image()
+    stubs.log("[Container] 2026/11/28 17:00:00 Phase complete: PRE_BUILD State: SUCCEEDED", "#7 RUN make")
+    progress = waits(answers, step_input("create", build_id=BUILD_ID))
+    assert progress == Progress(build_id=BUILD_ID, wait_seconds=3)
+    assert "waiting for the end of its log" in capsys.readouterr().out
+
+    stubs.no_image()
+    stubs.build(failed(4))
+    stubs.no_image()
+    for _ in range(2):
+        stubs.log("#7 RUN make", "make: *** No rule to make target 'x'", END_OF_LOG)
+    assert "No rule" in fails(answers, step_input("create", **vars(progress)), r"FAILED in phase BUILD")
+
+
+@pytest.mark.parametrize(
+    ("ended", "age"),
+    [
+        (failed(timeouts.FAILURE_IN_LOG), 100),
+        (failed(1), timeouts.DEADLINE),
+        (failed(1, status="STOPPED"), 100),
+        (failed(1, status="TIMED_OUT"), 100),
+        (failed(1, phase="DOWNLOAD_SOURCE"), 100),
+    ],
+    ids=["for too long", "too late", "stopped", "timed out", "failed before its commands"],
+)
+def test_waits_no_longer_for_the_log_of_a_build_that(ended: Any, age: float, answers: Answers) -> None:
+    stubs = answers[0]
+    stubs.no_image()
+    stubs.build(ended)
+    stubs.no_image()
+    stubs.log("#7 RUN make")
+    fails(answers, step_input("create", age=age, build_id=BUILD_ID), ended["buildStatus"])
+    stubs.logs.assert_no_pending_responses()
+
+
+def test_does_not_wait_for_a_log_that_cannot_be_read(answers: Answers) -> None:
+    stubs = answers[0]
+    stubs.no_image()
+    stubs.build(failed(1))
+    stubs.no_image()
+    for _ in range(2):
+        stubs.logs.add_client_error("get_log_events", "AccessDeniedException")
+    fails(answers, step_input("create", build_id=BUILD_ID), r"FAILED in phase BUILD")
 
 
 @pytest.mark.parametrize("status", ["PAUSED", "", None])

@@ -291,6 +291,18 @@ def test_the_deployment_waits_for_the_image_and_not_for_the_cache(template: Depl
     assert len(account.codebuild.running()) == 1
 
 
+@pytest.mark.parametrize(
+    ("delay", "words"), [(timeouts.FAILURE_IN_LOG - 10, "make: *** No rule"), (600, "exit status 2")]
+)
+def test_a_failure_waits_for_a_log_that_is_late(template: DeployedTemplate, delay: float, words: str) -> None:
+    failing = Plan(status="FAILED", log=("make: *** No rule",), log_delay=delay, reason="exit status 2")
+    account = Account(template, plans=iter([failing]))
+    with account.connected():
+        answer = deploy(account, 1, Step())
+    assert words in answer.reason
+    assert answer.seconds < failing.seconds + timeouts.FAILURE_IN_LOG + 20
+
+
 def test_a_build_that_died_for_lack_of_a_permission_is_started_once_more(template: DeployedTemplate) -> None:
     account = Account(template)
     with account.connected():

@@ -11,7 +11,7 @@ from ..errors import ImageBuildError
 from .messages.build_failure import build_failed, lacks_permission
 from .outcome import Outcome, verified, waiting
 from .progress import Progress, Step
-from .services import codebuild, ecr
+from .services import codebuild, ecr, logs
 
 if TYPE_CHECKING:
     from mypy_boto3_codebuild.type_defs import BuildTypeDef
@@ -56,10 +56,27 @@ def _succeeded(step: Step, _progress: Progress, build: BuildTypeDef) -> NoReturn
 def _failed(step: Step, progress: Progress, build: BuildTypeDef) -> Progress:
     may_restart = progress.attempt < codebuild.ATTEMPTS and step.now < step.started + timeouts.RESTART
     if not may_restart or not lacks_permission(build):
+        if _may_say_more(step, build):
+            print(f"build {build['id']} failed: waiting for the end of its log")
+            return replace(progress, wait_seconds=timeouts.IMAGE_POLL, build_poll_in=0)
         raise build_failed(step.aws.logs, build, step.request)
     phase, reason = codebuild.failing_phase(build)
     print(f"build {build['id']} failed in {phase} ({reason}): starting another one, as IAM propagates")
     return Progress(attempt=progress.attempt + 1, wait_seconds=timeouts.WAITING_POLL)
+
+
+def _may_say_more(step: Step, build: BuildTypeDef) -> bool:
+    """Whether the cause of a failure may still be on its way to the log.
+
+    AWS's own action reads on after the end of a build:
+    https://github.com/aws-actions/aws-codebuild-run-build/blob/main/code-build.js
+    """
+    phase, _ = codebuild.failing_phase(build)
+    is_by_command = build.get("buildStatus") == "FAILED" and phase in codebuild.COMMAND_PHASES
+    if not is_by_command or "endTime" not in build:
+        return False
+    is_recent = step.now < build["endTime"].timestamp() + timeouts.FAILURE_IN_LOG
+    return is_recent and not step.is_late and logs.lacks_end(step.aws.logs, build, phase)
 
 
 def _unknown_status(step: Step, _progress: Progress, build: BuildTypeDef) -> NoReturn:

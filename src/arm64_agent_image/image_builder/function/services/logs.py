@@ -26,16 +26,31 @@ def location(build: BuildTypeDef) -> tuple[str, str] | None:
 
 def last_lines(logs: CloudWatchLogsClient, build: BuildTypeDef) -> Sequence[str]:
     """The last lines that a build has printed, without CodeBuild's own; none if the log cannot be read."""
+    lines = _last_lines(logs, build) or []
+    return [line for line in lines if not _is_of_codebuild(line)] or lines
+
+
+def lacks_end(logs: CloudWatchLogsClient, build: BuildTypeDef, phase: str) -> bool:
+    """Whether the log lacks the line that CodeBuild writes after everything that a phase has printed."""
+    lines = _last_lines(logs, build)
+    end = f"Phase complete: {phase} "
+    return lines is not None and not any(_is_of_codebuild(line) and end in line for line in lines)
+
+
+def _is_of_codebuild(line: str) -> bool:
+    return line.startswith("[Container]")
+
+
+def _last_lines(logs: CloudWatchLogsClient, build: BuildTypeDef) -> Sequence[str] | None:
     if (place := location(build)) is None:
-        return []
+        return None
     try:
         events = _last_events(logs, *place)
     except AWS_ERRORS as error:
         print(f"could not read the log of the build: {error}")
-        return []
+        return None
     text = "\n".join(event.get("message", "").rstrip("\r\n") for event in events)
-    lines = [line for raw in re.split(r"[\r\n]+", text) if (line := printable(raw))]
-    return [line for line in lines if not line.startswith("[Container]")] or lines
+    return [line for raw in re.split(r"[\r\n]+", text) if (line := printable(raw))]
 
 
 def _last_events(logs: CloudWatchLogsClient, group: str, stream: str) -> list[OutputLogEventTypeDef]:
