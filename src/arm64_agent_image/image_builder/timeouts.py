@@ -16,7 +16,6 @@ LATEST_START = DEADLINE - MIN_BUILD
 QUEUE = LATEST_START
 
 FUNCTION = 240
-START_EXECUTION = 90
 ASSEMBLY = 120
 """How long the state that assembles an image may take; the function itself gives up earlier."""
 

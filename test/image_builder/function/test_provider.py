@@ -210,14 +210,14 @@ def test_a_start_without_a_response_is_repeated_under_the_same_name(
         ("ThrottlingException", "AWS returned a transient error .*deploy again"),
     ],
 )
-def test_fails_when_the_execution_cannot_be_started_in_90_seconds(
+def test_fails_when_the_execution_cannot_be_started_in_two_minutes(
     code: str, message: str, stubs: Stubs, clock: FakeClock, cloudformation: CloudFormation
 ) -> None:
     stubs.no_image()
-    for _ in range(19):
+    for _ in range(25):
         stubs.stepfunctions.add_client_error("start_execution", code, "not authorized")
     provider.handle(event("create"), stubs.aws, clock)
-    assert clock.time - NOW == timeouts.START_EXECUTION == 90
+    assert clock.time - NOW == timeouts.PROPAGATION == 120
     assert re.search(message, cloudformation.reason)
 
 

@@ -81,7 +81,7 @@ def _start_execution(event: Mapping[str, Any], request: Request, aws: Clients, c
 
     IAM may deny the function's new role the use of a state machine that was created seconds ago.
     """
-    give_up = clock.now() + timeouts.START_EXECUTION
+    give_up = clock.now() + timeouts.PROPAGATION
     state = json.dumps(initial_state(event))
     while True:
         try:
