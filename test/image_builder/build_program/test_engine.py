@@ -1,9 +1,13 @@
 """The engine gets the containerd image store, or stays as it was."""
 
+import contextlib
 import json
 import os
 import shutil
+import socketserver
 import subprocess
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,7 +34,6 @@ exec 3<> "$STATE/silence"
 read -u 3
 """
 DOCKER = """#!/bin/bash
-echo "$*" >> "$STATE/docker.calls"
 grep -q . "/proc/$(cat "$STATE/docker.pid")/cmdline" || { [ "$1" = info ]; exit; }
 [ "$*" = 'info --format {{json .DriverStatus}}' ] && cat "$STATE/store"
 exit 0
@@ -53,6 +56,15 @@ class BuildHost:
     @property
     def script(self) -> str:
         return str(self.root / "dockerd.sh")
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the daemon of the PID file runs."""
+        try:
+            pid = (self.root / "docker.pid").read_text().strip()
+            return b"dockerd" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return False
 
     def argv(self, *options: str) -> list[str]:
         return [self.dockerd, self.script, *options]
@@ -94,10 +106,31 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BuildHost]
     monkeypatch.setattr(daemon, "CONFIG_FILE", tmp_path / "daemon.json")
     monkeypatch.setattr(daemon, "LOG_FILE", tmp_path / "dockerd.log")
     monkeypatch.setattr(subprocess, "Popen", recording(made.started))
-    yield made
+    with serving(lambda: made.is_up) as address:
+        monkeypatch.setattr(daemon, "SOCKET", address)
+        yield made
     for process in made.started:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def serving(is_up: Callable[[], bool]) -> Iterator[Path]:
+    """The socket of an engine, which answers while the engine runs; its path is short, as it has to be."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            if is_up() and self.rfile.readline() == b"GET /_ping HTTP/1.0\r\n":
+                self.wfile.write(b"HTTP/1.0 200 OK\r\n\r\nOK")
+
+    folder = Path(tempfile.mkdtemp(prefix="e-"))
+    with socketserver.UnixStreamServer(str(folder / "s"), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield folder / "s"
+        server.shutdown()
+        thread.join()
+    shutil.rmtree(folder)
 
 
 def recording(started: list["subprocess.Popen[bytes]"]) -> Callable[..., "subprocess.Popen[bytes]"]:
@@ -236,10 +269,7 @@ def test_engine_that_rejects_the_store_is_started_as_it_was(
     assert "no such snapshotter" in said
 
 
-def test_engine_that_starts_without_the_store_is_started_as_it_was(
-    host: BuildHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine, "_START_SECONDS", 1)
+def test_engine_that_starts_without_the_store_is_started_as_it_was(host: BuildHost) -> None:
     host.start(*HOSTS, rule="set -- --debug")
     assert not engine.use_containerd_store()
     assert host.options()[2] == HOSTS
@@ -253,6 +283,16 @@ def test_engine_that_does_not_start_again_fails_the_build(host: BuildHost) -> No
     host.start(*HOSTS, rule="exit 1")
     with pytest.raises(CommandError, match=r"^the Docker engine of the build machine did not start again$"):
         engine.use_containerd_store()
+
+
+def test_engine_that_never_answers_is_started_as_it_was(
+    host: BuildHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "START_SECONDS", 2)
+    host.start(*HOSTS, rule='case "$*" in *--config-file*) exec 3<> "$STATE/silence"; read -u 3 ;; esac')
+    assert not engine.use_containerd_store()
+    assert host.options()[2] == HOSTS
+    assert host.started[-2].poll() is not None
 
 
 def test_engine_with_the_store_is_left_alone(host: BuildHost) -> None:

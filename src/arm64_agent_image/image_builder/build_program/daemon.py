@@ -6,16 +6,17 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PID_FILE = Path("/var/run/docker.pid")
+PID_FILE, SOCKET = Path("/var/run/docker.pid"), Path("/var/run/docker.sock")
 CONFIG_FILE = Path("/etc/docker/daemon.json")
 LOG_FILE = Path("/var/log/arm64-agent-image-dockerd.log")
-STOP_SECONDS = 30
+STOP_SECONDS, START_SECONDS = 30, 60
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,31 @@ def start(daemon: Daemon, argv: Sequence[str]) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,
         )
+
+
+def starts(process: subprocess.Popen[bytes]) -> bool:
+    """Wait until the daemon answers, and return whether it does."""
+    give_up = time.monotonic() + START_SECONDS
+    while not _answers():
+        if process.poll() is not None or time.monotonic() > give_up:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _answers() -> bool:
+    """Ask the daemon itself: each ``docker`` command would take time from its start.
+
+    https://docs.docker.com/reference/api/engine/version/v1.57/
+    """
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        try:
+            client.connect(str(SOCKET))
+            client.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return b" 200 OK" in client.recv(64)
+        except OSError:
+            return False
 
 
 def with_containerd_store(argv: Sequence[str]) -> list[str]:

@@ -9,15 +9,11 @@ https://docs.docker.com/engine/storage/containerd/
 from __future__ import annotations
 
 import os
-import subprocess
-import time
-from collections.abc import Callable
 
 from . import daemon
 from .process import CommandError, output
 
 STORE = "io.containerd.snapshotter.v1"
-_START_SECONDS = 60
 
 
 def use_containerd_store() -> bool:
@@ -38,14 +34,14 @@ def use_containerd_store() -> bool:
         return False
     daemon.stop(running.pid)
     restarted = daemon.start(running, with_store)
-    if _becomes_true(has_containerd_store, restarted):
+    if daemon.starts(restarted) and has_containerd_store():
         return True
     print("notice: the Docker engine did not start with the containerd image store; the end of its log:")
     print("\n".join(daemon.LOG_FILE.read_text(errors="replace").splitlines()[-10:]))
     if restarted.poll() is None:
         restarted.terminate()
         restarted.wait(daemon.STOP_SECONDS)
-    if not _becomes_true(_answers, daemon.start(running, running.argv)):
+    if not daemon.starts(daemon.start(running, running.argv)):
         raise CommandError("the Docker engine of the build machine did not start again")
     return False
 
@@ -56,21 +52,3 @@ def has_containerd_store() -> bool:
         return STORE in output(["docker", "info", "--format", "{{json .DriverStatus}}"])
     except CommandError:
         return False
-
-
-def _answers() -> bool:
-    """Whether the engine answers; ``docker info`` of Docker 26 succeeds without an engine."""
-    try:
-        output(["docker", "version", "--format", "{{.Server.Version}}"])
-    except CommandError:
-        return False
-    return True
-
-
-def _becomes_true(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> bool:
-    give_up = time.monotonic() + _START_SECONDS
-    while not condition():
-        if process.poll() is not None or time.monotonic() > give_up:
-            return False
-        time.sleep(0.1)
-    return True
