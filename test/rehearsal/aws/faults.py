@@ -29,7 +29,7 @@ def fault(kind: str, **subject: str) -> dict[str, Any] | None:
 
 
 def is_held(kind: str, **subject: str) -> bool:
-    """Whether a fault of this kind that fits the subject is planned; until the scenario clears it."""
+    """Whether a fault of this kind is planned for the subject; it stays until the scenario clears it."""
     return any(_is(entry, kind, subject) for entry in _planned())
 
 
