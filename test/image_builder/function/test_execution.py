@@ -35,6 +35,7 @@ CREATE_REQUEST = "8f6b1c0e-5f0f-4d38-9f7a-2f4f0f6f9c11"
 QUEUE_FULL = "Cannot have more than 1 builds in queue for the account"
 NO_BUILDS = "Cannot have more than 0 builds in queue for the account"
 NO_LOG_STREAMS = "ACCESS_DENIED: Service role does not allow AWS CodeBuild to create log streams"
+END_OF_LOG = "[Container] 2026/11/28 17:00:00 Phase complete: BUILD State: FAILED"
 ENDED = ["FAILED", "FAULT", "STOPPED", "TIMED_OUT"]
 Answers = tuple[Stubs, FakeClock, CloudFormation]
 
@@ -340,9 +341,6 @@ def test_names_every_failing_status_and_its_phase(status: str, verdict: str, ans
     assert "the last words" in reason
 
 
-END_OF_LOG = "[Container] 2026/11/28 17:00:00 Phase complete: BUILD State: FAILED"
-
-
 def failed(seconds_ago: float, status: str = "FAILED", phase: str = "BUILD") -> Any:
     """A build that failed this long ago."""
     ended = datetime.fromtimestamp(NOW - seconds_ago, UTC)
@@ -378,7 +376,7 @@ def test_waits_for_the_end_of_the_log_of_a_failed_build(
         (failed(1, status="TIMED_OUT"), 100),
         (failed(1, phase="DOWNLOAD_SOURCE"), 100),
     ],
-    ids=["for too long", "too late", "stopped", "timed out", "failed before its commands"],
+    ids=["failed long ago", "failed too late", "was stopped", "timed out", "failed before its commands"],
 )
 def test_waits_no_longer_for_the_log_of_a_build_that(ended: Any, age: float, answers: Answers) -> None:
     stubs = answers[0]
