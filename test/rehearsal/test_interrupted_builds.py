@@ -83,6 +83,6 @@ def test_delete_stops_a_build_that_still_runs(environment: Environment, tmp_path
     def status() -> str:
         return str(codebuild.batch_get_builds(ids=[build])["builds"][0]["buildStatus"])
 
-    wait_for(lambda: status() != "IN_PROGRESS", lambda: "the build goes on")
+    wait_for(lambda: status() != "IN_PROGRESS", lambda: "the build still runs")
     assert status() == "STOPPED"
     assert not [name for name in queries.repositories(environment.aws) if "-going-" in name]
