@@ -84,7 +84,7 @@ def starts(process: subprocess.Popen[bytes]) -> bool:
 
 
 def _answers() -> bool:
-    """Ask the daemon itself: each ``docker`` command would take time from its start.
+    """Ask the daemon itself: starting a ``docker`` command each time would slow it down.
 
     https://docs.docker.com/reference/api/engine/version/v1.57/
     """
